@@ -1,0 +1,12 @@
+"""A small network of namespaces on this host, for the demo, the wire tests and the benchmarks.
+
+    with Lab(Topology(near=2, far=2)) as lab:
+        lab.serve([address])
+        answers = lab.curl([f"http://{address}/"] * 100)
+
+See docs/lab.md for the drawing.
+"""
+
+from accel.lab.network import Host, Lab, Segment, Topology
+
+__all__ = ["Host", "Lab", "Segment", "Topology"]

@@ -1,0 +1,193 @@
+"""One network namespace: made, entered, given processes, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from pyroute2 import IPRoute, netns
+
+from accel.errors import HostError
+
+_FOLDER = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
+_SIOCETHTOOL = 0x8946
+_ETHTOOL_COMMANDS = {
+    "tx": 0x17,
+    "tso": 0x1F,
+    "gso": 0x24,
+    "gro": 0x2C,
+}  # linux/ethtool.h, ETHTOOL_S*
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Namespace:
+    """A named network namespace with its loopback up. Raises HostError without the right to it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.processes: list[subprocess.Popen[Any]] = []
+        try:
+            netns.create(name)
+        except OSError as error:
+            raise HostError(
+                f"cannot make the network namespace {name}: {error.strerror}",
+                hint="the lab needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN)",
+            ) from error
+        with self.entered():
+            self.netlink = IPRoute()
+        self.netlink.link("set", index=1, state="up")
+
+    @property
+    def path(self) -> Path:
+        return _FOLDER / self.name
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread is in the namespace meanwhile: its new sockets and sysctls are there."""
+        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
+            _setns(there)
+            try:
+                yield
+            finally:
+                _setns(home)
+
+    def sysctl(self, **values: int) -> None:
+        """Set values below net., with "__" for a dot; those that this kernel lacks are left out."""
+        with self.entered():
+            for key, value in values.items():
+                path = Path("/proc/sys/net") / key.replace("__", "/")
+                with contextlib.suppress(FileNotFoundError):
+                    path.write_text(f"{value}\n")
+
+    def offload(self, interface: str, **values: bool) -> None:
+        """As `ethtool -K interface tx off gro on`: tx, tso, gso, gro."""
+        with self.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+            for feature, on in values.items():
+                value = ctypes.create_string_buffer(
+                    struct.pack("=II", _ETHTOOL_COMMANDS[feature], on)
+                )
+                request = struct.pack("=16sQ16x", interface.encode(), ctypes.addressof(value))
+                fcntl.ioctl(handle, _SIOCETHTOOL, request)
+
+    def counter(self, protocol: str, name: str) -> int:
+        """One of the kernel's counters for the namespace, as ("Tcp", "RetransSegs")."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/snmp").read_text().splitlines()
+        names, values = (line.split() for line in lines if line.startswith(f"{protocol}:"))
+        return int(values[names.index(name)])
+
+    def index(self, interface: str) -> int:
+        """The number of an interface."""
+        found: int = self.netlink.link_lookup(ifname=interface)[0]
+        return found
+
+    def popen(
+        self,
+        command: Sequence[str | Path],
+        *,
+        stdin: int | IO[Any] | None = subprocess.DEVNULL,
+        stdout: int | IO[Any] | None = None,
+        stderr: int | IO[Any] | None = None,
+    ) -> subprocess.Popen[str]:
+        """Start a process in the namespace; it ends with the namespace at the latest.
+
+        By nsenter, since `ip netns exec` makes a mount namespace too, where bpffs is hidden.
+        """
+        process = subprocess.Popen(
+            ["nsenter", f"--net={self.path}", "--", *map(str, command)],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def run(
+        self, command: Sequence[str | Path], *, input: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the namespace to its end. Raises CalledProcessError if it fails."""
+        return subprocess.run(
+            ["nsenter", f"--net={self.path}", "--", *map(str, command)],
+            input=input,
+            stdin=None if input is not None else subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=check,
+        )
+
+    def remove(self) -> None:
+        """End its processes and remove it. May be called twice."""
+        end(self.processes)
+        self.processes.clear()
+        self.netlink.close()
+        with contextlib.suppress(FileNotFoundError):
+            netns.remove(self.name)
+
+
+def end(processes: Sequence[subprocess.Popen[Any]]) -> None:
+    """Ask these processes to end, and make those that do not within two seconds."""
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def sweep(prefix: str) -> list[str]:
+    """Remove namespaces called PREFIX-PID... whose process PID is gone, with what runs in them.
+
+    Folders of that name for temporary files go too. Returns the namespaces' names.
+    """
+    swept = []
+    for path in _orphans(_FOLDER, prefix):
+        with contextlib.suppress(FileNotFoundError):  # somebody else sweeps too
+            for inhabitant in _inhabitants(path):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(inhabitant, signal.SIGKILL)
+            netns.remove(path.name)
+            swept.append(path.name)
+    for path in _orphans(Path(tempfile.gettempdir()), prefix):
+        shutil.rmtree(path, ignore_errors=True)
+    return swept
+
+
+def _orphans(folder: Path, prefix: str) -> list[Path]:
+    name = re.compile(rf"{prefix}-(\d+)\.\d+-")
+    found = ((path, name.match(path.name)) for path in folder.glob(f"{prefix}-*"))
+    return sorted(path for path, m in found if m and not Path("/proc", m[1]).exists())
+
+
+def _inhabitants(path: Path) -> list[int]:
+    inode = path.stat().st_ino
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "ns/net").stat().st_ino == inode:
+                found.append(int(process.name))
+    return found
+
+
+def _setns(file: IO[bytes]) -> None:
+    if _libc.setns(file.fileno(), _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), file.name)

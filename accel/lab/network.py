@@ -1,0 +1,318 @@
+"""The network of the lab: segments, hosts and routes."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ipaddress
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from accel.lab import web
+from accel.lab.namespace import Namespace, sweep
+from accel.model import Address
+
+PREFIX = "accel"
+INTERFACE = "eth0"
+SERVICES = (ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("2001:db8:5e::/64"))
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """One link: a bridge on the router, who has the first address of both networks."""
+
+    name: str
+    ipv4: ipaddress.IPv4Network
+    ipv6: ipaddress.IPv6Network
+    mtu: int = 1500
+
+    def addresses(self, number: int) -> tuple[Address, Address]:
+        """The IPv4 and the IPv6 address of host `number` on this link."""
+        return self.ipv4[number], self.ipv6[number]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topology:
+    """How many hosts there are, and how wide the links are (MTU in bytes).
+
+    Near backends stand on the gateways' own segment, far ones behind the router.
+    A spare router is a second way from the near to the far segment.
+    """
+
+    clients: int = 1
+    gateways: int = 1
+    near: int = 2
+    far: int = 2
+    spare_router: bool = False
+    clients_mtu: int = 1500
+    near_mtu: int = 1500
+    far_mtu: int = 1500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """A client, gateway or backend: one interface, `INTERFACE`, on one segment."""
+
+    name: str
+    namespace: Namespace
+    segment: Segment
+    ipv4: Address
+    ipv6: Address
+
+    def address(self, version: int) -> Address:
+        """Its IPv4 or IPv6 address."""
+        return self.ipv4 if version == 4 else self.ipv6
+
+    @property
+    def mac(self) -> str:
+        """The MAC address that its interface has now."""
+        link = self.namespace.netlink.get_links(self.namespace.index(INTERFACE))[0]
+        return str(link.get("address"))
+
+    def set_mac(self, mac: str) -> None:
+        """Give its interface another MAC address."""
+        self.namespace.netlink.link("set", index=self.namespace.index(INTERFACE), address=mac)
+
+    def own(self, address: Address) -> None:
+        """Add a service's address to the loopback, where no neighbour is told of it."""
+        _add_address(self.namespace, 1, address, address.max_prefixlen)
+
+
+class Lab:
+    """The network, up when this returns. A context manager; `close` removes everything.
+
+    It is removed at exit and on SIGTERM too. What a killed process left behind is removed when
+    the next lab is built. Raises HostError without the right to make namespaces.
+    """
+
+    def __init__(self, topology: Topology | None = None) -> None:
+        self.topology = topology or Topology()
+        self.clients: list[Host] = []
+        self.gateways: list[Host] = []
+        self.backends: list[Host] = []
+        self._id = f"{PREFIX}-{os.getpid()}.{next(_serial)}"
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self._id}-"))
+        self._namespaces: list[Namespace] = []
+        self._ports: dict[str, str] = {}
+        self._handlers: dict[int, Any] = {}
+        self.sweep()
+        atexit.register(self.close)
+        try:
+            self._build()
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def sweep() -> list[str]:
+        """Remove what labs left behind whose process is gone; returns the namespaces' names."""
+        return sweep(PREFIX)
+
+    @property
+    def client(self) -> Host:
+        return self.clients[0]
+
+    @property
+    def gateway(self) -> Host:
+        return self.gateways[0]
+
+    @property
+    def near(self) -> list[Host]:
+        """The backends on the gateway's own segment."""
+        return self.backends[: self.topology.near]
+
+    @property
+    def far(self) -> list[Host]:
+        """The backends behind the router."""
+        return self.backends[self.topology.near :]
+
+    def backend(self, name: str) -> Host:
+        """The backend called `name`."""
+        return next(host for host in self.backends if host.name == name)
+
+    def serve(self, addresses: Sequence[Address], *, hosts: Sequence[Host] | None = None) -> None:
+        """Start nginx for these service addresses on `hosts`, by default on every backend."""
+        for host in self.backends if hosts is None else hosts:
+            for address in addresses:
+                host.own(address)
+        web.start(self.folder, self.backends if hosts is None else hosts, addresses)
+
+    def route_services(self, gateway: Host) -> None:
+        """The router sends the packets for all service addresses to this gateway."""
+        for network in SERVICES:
+            self.router.netlink.route(
+                "replace", dst=str(network), gateway=str(gateway.address(network.version))
+            )
+
+    def port(self, host: Host) -> str:
+        """The router's interface that leads to this host."""
+        return self._ports[host.name]
+
+    def close(self) -> None:
+        """End every process and remove every namespace. May be called twice."""
+        atexit.unregister(self.close)
+        while self._namespaces:
+            self._namespaces.pop().remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._handlers[number] = signal.signal(number, _leave)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with _uninterrupted():
+            self.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _build(self) -> None:
+        topology = self.topology
+        clients, near, far = self.segments = (
+            _segment("clients", "203.0.113.0/24", "2001:db8:c::/64", topology.clients_mtu),
+            _segment("near", "10.0.1.0/24", "fd00:1::/64", topology.near_mtu),
+            _segment("far", "10.0.2.0/24", "fd00:2::/64", topology.far_mtu),
+        )
+        self.router = self._namespace("router", forwarding=True)
+        for segment in self.segments:
+            self._bridge(segment)
+        for i in range(topology.clients):
+            host = self._host(f"client{i + 1}", clients, 10 + i)
+            self.clients.append(host)
+        for i in range(topology.gateways):
+            self.gateways.append(self._host(f"gateway{i + 1}", near, 10 + i))
+        for i in range(topology.near + topology.far):
+            segment = near if i < topology.near else far
+            self.backends.append(self._host(f"b{i + 1}", segment, 101 + i))
+        if topology.spare_router:
+            self._spare_router(near, far)
+        if self.gateways:
+            self.route_services(self.gateway)
+
+    def _namespace(self, name: str, *, forwarding: bool = False) -> Namespace:
+        namespace = Namespace(f"{self._id}-{name}")
+        self._namespaces.append(namespace)
+        for scope in ("all", "default"):
+            namespace.sysctl(
+                **{
+                    f"ipv4__conf__{scope}__rp_filter": 0,
+                    f"ipv4__conf__{scope}__arp_ignore": 1,
+                    f"ipv4__conf__{scope}__arp_announce": 2,
+                    f"ipv4__conf__{scope}__send_redirects": 0,
+                    f"ipv4__conf__{scope}__accept_redirects": 0,
+                    f"ipv6__conf__{scope}__accept_redirects": 0,
+                    f"ipv6__conf__{scope}__accept_dad": 0,
+                    f"ipv6__conf__{scope}__accept_ra": 0,
+                    f"ipv6__conf__{scope}__forwarding": int(forwarding),
+                }
+            )
+        namespace.sysctl(
+            ipv4__ip_forward=int(forwarding),
+            ipv4__ping_group_range=0,
+            # A test asks for more errors than a well-mannered router may send in a second.
+            ipv4__icmp_ratelimit=0,
+            ipv6__icmp__ratelimit=0,
+            bridge__bridge_nf_call_iptables=0,
+        )
+        return namespace
+
+    def _bridge(self, segment: Segment) -> None:
+        link = self.router.netlink
+        link.link("add", ifname=segment.name, kind="bridge", br_mcast_snooping=0)
+        index = self.router.index(segment.name)
+        for address in segment.addresses(1):
+            _add_address(self.router, index, address, _prefix(segment, address))
+        link.link("set", index=index, mtu=segment.mtu, state="up")
+
+    def _join(self, namespace: Namespace, segment: Segment, name: str, interface: str) -> int:
+        """Lay a cable from the bridge to `interface`; returns the interface's number."""
+        port = f"{segment.name[0]}-{name}"
+        self.router.netlink.link(
+            "add",
+            ifname=port,
+            kind="veth",
+            mtu=segment.mtu,
+            peer={"ifname": interface, "net_ns_fd": str(namespace.path), "mtu": segment.mtu},
+        )
+        self.router.netlink.link(
+            "set",
+            index=self.router.index(port),
+            master=self.router.index(segment.name),
+            state="up",
+        )
+        index = namespace.index(interface)
+        namespace.netlink.link("set", index=index, state="up")
+        # Checksums are written in full, since XDP sees (and encapsulates) what really is in the
+        # packet; gro makes a veth take the frames that XDP_TX at its other end sends.
+        self.router.offload(port, tx=False, gro=True)
+        namespace.offload(interface, tx=False)
+        self._ports[name] = port
+        return index
+
+    def _host(self, name: str, segment: Segment, number: int) -> Host:
+        namespace = self._namespace(name)
+        index = self._join(namespace, segment, name, INTERFACE)
+        ipv4, ipv6 = segment.addresses(number)
+        for address, gateway in zip((ipv4, ipv6), segment.addresses(1), strict=True):
+            _add_address(namespace, index, address, _prefix(segment, address))
+            route: dict[str, Any] = {"family": 2 if address.version == 4 else 10}
+            if segment.name == "clients":
+                # What a client behind a full-size link says, wherever the narrow link is.
+                route["metrics"] = {"advmss": 1460 if address.version == 4 else 1440}
+            namespace.netlink.route("add", dst="default", gateway=str(gateway), oif=index, **route)
+        return Host(name=name, namespace=namespace, segment=segment, ipv4=ipv4, ipv6=ipv6)
+
+    def _spare_router(self, near: Segment, far: Segment) -> None:
+        self.spare = self._namespace("spare", forwarding=True)
+        for segment in (near, far):
+            index = self._join(self.spare, segment, "spare", segment.name)
+            for address in segment.addresses(2):
+                _add_address(self.spare, index, address, _prefix(segment, address))
+
+
+def _segment(name: str, ipv4: str, ipv6: str, mtu: int) -> Segment:
+    return Segment(
+        name=name, ipv4=ipaddress.IPv4Network(ipv4), ipv6=ipaddress.IPv6Network(ipv6), mtu=mtu
+    )
+
+
+def _prefix(segment: Segment, address: Address) -> int:
+    return segment.ipv4.prefixlen if address.version == 4 else segment.ipv6.prefixlen
+
+
+def _add_address(namespace: Namespace, index: int, address: Address, prefix: int) -> None:
+    extra = {"flags": 2} if address.version == 6 else {}  # IFA_F_NODAD
+    namespace.netlink.addr("replace", index=index, address=str(address), prefixlen=prefix, **extra)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits meanwhile: a second one must not stop the removal half way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
