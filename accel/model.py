@@ -128,11 +128,16 @@ def check_desired(services: Iterable[Service], backends: Iterable[Backend]) -> D
     for i, service in enumerate(services):
         service.check(f"services[{i}]")
         if service.name in by_name:
-            raise InvalidError(f"services[{i}].name", f"{service.name!r} stands there twice")
+            raise InvalidError(
+                f"services[{i}].name",
+                f"{service.name!r} stands there twice",
+                hint="give each service a name of its own",
+            )
         if service.key in taken:
             raise InvalidError(
                 f"services[{i}].address",
                 f"{taken[service.key]!r} has this address, port and protocol already",
+                hint="give it another port or address, or put the backends behind one service",
             )
         by_name[service.name] = service
         taken[service.key] = service.name
@@ -146,7 +151,11 @@ def check_desired(services: Iterable[Service], backends: Iterable[Backend]) -> D
                 hint="name one of the services, or add it",
             )
         if backend.key in by_key:
-            raise InvalidError(f"backends[{i}].name", f"{backend.name!r} stands there twice")
+            raise InvalidError(
+                f"backends[{i}].name",
+                f"{backend.name!r} stands there twice",
+                hint="give each backend of a service a name of its own",
+            )
         by_key[backend.key] = backend
     return Desired(services=by_name, backends=by_key)
 
@@ -189,7 +198,11 @@ def check_name(name: str, path: str) -> None:
 
 def _check_range(value: int, least: int, greatest: int, path: str) -> None:
     if not least <= value <= greatest:
-        raise InvalidError(path, f"{value} is not from {least} to {greatest}")
+        raise InvalidError(
+            path,
+            f"{value} is not from {least} to {greatest}",
+            hint=f"give a number from {least} to {greatest}",
+        )
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,313 @@
+"""The YAML configuration: what is read, what is refused, and where it is said to be wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accel import config
+from accel.errors import InvalidError
+from accel.model import Backend, Desired, Mode, Protocol, Service, State, parse_address
+
+GOOD = """\
+services:
+  - name: api
+    address: 203.0.113.10
+    port: 443
+    protocol: tcp
+    ring_size: 4093
+    mode: gue
+    backends:
+      - {name: a, address: 10.0.0.11, weight: 50}
+      - name: b
+        address: 2001:db8::12
+        mode: ipip
+        gue_port: 7000
+        state: drain
+  - name: dns
+    address: 2001:db8::53
+    port: 0
+    protocol: udp
+"""
+
+
+def test_reads_every_key() -> None:
+    desired = config.loads(GOOD).desired
+    assert desired.services == {
+        "api": Service(
+            name="api",
+            address=parse_address("203.0.113.10", ""),
+            port=443,
+            protocol=Protocol.TCP,
+            ring_size=4093,
+        ),
+        "dns": Service(
+            name="dns", address=parse_address("2001:db8::53", ""), port=0, protocol=Protocol.UDP
+        ),
+    }
+    assert desired.backends == {
+        ("api", "a"): Backend(
+            service="api",
+            name="a",
+            address=parse_address("10.0.0.11", ""),
+            weight=50,
+            mode=Mode.GUE,
+        ),
+        ("api", "b"): Backend(
+            service="api",
+            name="b",
+            address=parse_address("2001:db8::12", ""),
+            mode=Mode.IPIP,
+            gue_port=7000,
+            state=State.DRAIN,
+        ),
+    }
+
+
+HEAD = "services:\n- name: api\n  address: 192.0.2.1\n  port: 80\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "line", "says"),
+    [
+        ("", "services", 1, "mapping"),
+        ("services:\n", "services", 1, "services: []"),
+        ("servcies: []\n", "servcies", 1, "did you mean 'services'?"),
+        ("{}", "services", 1, "is missing"),
+        ("services: {}\n", "services", 1, "is not a list"),
+        ("services:\n- 7\n", "services[0]", 2, "mapping"),
+        ("services:\n- address: 192.0.2.1\n  port: 80\n", "services[0].name", 2, "is missing"),
+        (HEAD + "  prot: udp\n", "services[0].prot", 5, "'port'"),
+        (HEAD + "  colour: red\n", "services[0].colour", 5, "ring_size"),
+        (HEAD + "  protocol: upd\n", "services[0].protocol", 5, "did you mean 'udp'?"),
+        (HEAD + "  protocol: TCP\n", "services[0].protocol", 5, "none of tcp, udp"),
+        (HEAD + "  ring_size: 65536\n", "services[0].ring_size", 5, "use 65537"),
+        (HEAD + "  port: 81\n", "services[0].port", 5, "first on line 4"),
+        (HEAD.replace("80", "'80'"), "services[0].port", 4, "without quotes"),
+        (HEAD.replace("80", "8_0"), "services[0].port", 4, "whole number"),
+        (HEAD.replace("80", "65536"), "services[0].port", 4, "0 to 65535"),
+        (HEAD.replace("80", "-1"), "services[0].port", 4, "0 to 65535"),
+        (HEAD.replace("80", "9" * 5000), "services[0].port", 4, "whole number"),
+        (HEAD.replace("80", "[80]"), "services[0].port", 4, "not a number"),
+        (HEAD.replace("192.0.2.1", "192.0.2.1/32"), "services[0].address", 3, "prefix length"),
+        (HEAD.replace("192.0.2.1", "224.0.0.1"), "services[0].address", 3, "multicast"),
+        (HEAD.replace("name: api", "name: API"), "services[0].name", 2, "1 to 63"),
+        (HEAD + HEAD.removeprefix("services:\n"), "services[1].name", 5, "twice"),
+        (
+            HEAD + HEAD.removeprefix("services:\n").replace("api", "web"),
+            "services[1].address",
+            6,
+            "'api' has this address",
+        ),
+        (
+            HEAD
+            + "  backends: [{name: z, address: 10.0.0.9}]\n"
+            + HEAD.removeprefix("services:\n").replace("api", "web").replace("2.1", "2.2")
+            + "  backends:\n  - {name: a, address: 10.0.0.1}\n"
+            + "  - name: b\n    address: 10.0.0.1\n    weight: 0\n",
+            "services[1].backends[1].weight",
+            13,
+            "1 to 65535",
+        ),
+        (
+            HEAD + "  backends:\n  - {name: a, address: 10.0.0.1, wieght: 3}\n",
+            "services[0].backends[0].wieght",
+            6,
+            "did you mean 'weight'?",
+        ),
+        (
+            HEAD + "  backends:\n  - name: a\n    address: 10.0.0.1\n    state: drained\n",
+            "services[0].backends[0].state",
+            8,
+            "did you mean 'drain'?",
+        ),
+        ("services: [\n", "configuration", 2, "not YAML"),
+        ("services: []\n---\nservices: []\n", "configuration", 2, "second YAML document"),
+        ("services: !!set []\n", "services", 1, "tag"),
+        ("services: *nowhere\n", "services", 1, "anchor"),
+        ("? [a]\n: b\n", "configuration", 1, "not text"),
+        ("services: " + "[" * 1000, "services" + "[0]" * 15, 1, "too deeply"),
+    ],
+)
+def test_refuses(text: str, field: str, line: int, says: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        config.loads(text)
+    if text:  # an empty file has no path in it
+        assert caught.value.field == field
+    assert says in str(caught.value)
+    assert f"line {line})" in str(caught.value)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"a: \x00", b"\x80"])
+def test_bytes_that_are_no_text(text: bytes) -> None:
+    with pytest.raises(InvalidError, match="not YAML"):
+        config.loads(text)
+
+
+@given(st.text(alphabet="abs: []{}-&*!|>'\"\n#,?%", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        config.loads(text)
+    except InvalidError as error:
+        assert error.field  # noqa: PT017 - both outcomes are right
+
+
+def test_aliases_are_followed() -> None:
+    text = HEAD + "  backends: &b [{name: a, address: 10.0.0.1}]\n"
+    text += "- {name: web, address: 192.0.2.2, port: 80, backends: *b}\n"
+    assert list(config.loads(text).desired.backends) == [("api", "a"), ("web", "a")]
+
+
+def test_an_address_that_yaml_would_take_for_a_number() -> None:
+    desired = config.loads(HEAD.replace("192.0.2.1", "1:2:3:4:5:6:7:8")).desired
+    assert str(desired.services["api"].address) == "1:2:3:4:5:6:7:8"
+
+
+def test_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="No such file"):
+        config.load(str(tmp_path / "none.yaml"))
+
+
+def test_what_the_daemon_refuses_is_located_in_the_file() -> None:
+    document = config.loads(GOOD, "gateway.yaml")
+    found = document.locate(InvalidError("backends[1].gue_port", "taken", hint="use another"))
+    assert found.field == "services[0].backends[1].gue_port"
+    assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 13)"
+    assert found.hint == "use another"
+    other = InvalidError("expected_revision", "too large")
+    assert document.locate(other) is other
+
+
+_names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True)
+_addresses = st.one_of(
+    st.integers(0x0A000001, 0x0AFFFFFF).map(lambda n: parse_address(_dotted(n), "")),
+    st.integers(1, 2**64).map(lambda n: parse_address(f"2001:db8::{n % 65536:x}", "")),
+)
+
+
+def _dotted(n: int) -> str:
+    return ".".join(str(n >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+@st.composite
+def _desired(draw: st.DrawFn) -> Desired:
+    services, backends = {}, {}
+    for i, name in enumerate(draw(st.lists(_names, unique=True, max_size=4))):
+        services[name] = Service(
+            name=name,
+            address=draw(_addresses),
+            port=i,
+            protocol=draw(st.sampled_from(Protocol)),
+            ring_size=draw(st.sampled_from([251, 65537])),
+        )
+        for below in draw(st.lists(_names, unique=True, max_size=4)):
+            backends[(name, below)] = Backend(
+                service=name,
+                name=below,
+                address=draw(_addresses),
+                weight=draw(st.integers(1, 65535)),
+                mode=draw(st.sampled_from(Mode)),
+                gue_port=draw(st.integers(1, 65535)),
+                state=draw(st.sampled_from(State)),
+            )
+    return Desired(services=services, backends=backends)
+
+
+@given(_desired())
+def test_written_and_read_back_is_the_same(desired: Desired) -> None:
+    text = config.dumps(desired)
+    assert config.loads(text).desired == desired
+    jsonschema.validate(yaml.safe_load(text), SCHEMA)
+
+
+SCHEMA = json.loads(config.SCHEMA.read_text())
+
+
+def test_schema_has_the_keys_of_the_parser() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    defined = SCHEMA["$defs"]
+    assert tuple(SCHEMA["properties"]) == config.FILE_KEYS
+    assert tuple(defined["service"]["properties"]) == config.SERVICE_KEYS
+    assert tuple(defined["backend"]["properties"]) == config.BACKEND_KEYS
+    assert defined["mode"]["enum"] == [mode.name.lower() for mode in Mode]
+    backend = defined["backend"]["properties"]
+    assert backend["state"]["enum"] == [state.name.lower() for state in State]
+    service = defined["service"]["properties"]
+    assert service["protocol"]["enum"] == [protocol.name.lower() for protocol in Protocol]
+
+
+def test_schema_and_parser_agree_on_defaults_and_what_is_required() -> None:
+    minimal = {
+        "services": [
+            {
+                "name": "api",
+                "address": "192.0.2.1",
+                "port": 80,
+                "backends": [{"name": "a", "address": "10.0.0.1"}],
+            }
+        ]
+    }
+    jsonschema.validate(minimal, SCHEMA)
+    desired = config.loads(json.dumps(minimal)).desired
+    for kind, made in (
+        ("service", desired.services["api"]),
+        ("backend", desired.backends[("api", "a")]),
+    ):
+        for key, schema in SCHEMA["$defs"][kind]["properties"].items():
+            if "default" in schema and (kind, key) != ("service", "mode"):
+                value = getattr(made, key)
+                assert schema["default"] == getattr(value, "name", str(value)).lower() or (
+                    schema["default"] == value
+                )
+    for kind in ("service", "backend"):
+        for key in SCHEMA["$defs"][kind]["required"]:
+            less = json.loads(json.dumps(minimal))
+            holder = less["services"][0]
+            del (holder if kind == "service" else holder["backends"][0])[key]
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(less, SCHEMA)
+            with pytest.raises(InvalidError, match=f"{key}: is missing"):
+                config.loads(json.dumps(less))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("port", 65536),
+        ("port", -1),
+        ("port", "80"),
+        ("ring_size", 250),
+        ("ring_size", 131072),
+        ("protocol", "sctp"),
+        ("mode", "nat"),
+        ("name", "API"),
+        ("name", ""),
+        ("address", "host.example"),
+        ("backends", None),
+        ("unknown", 1),
+    ],
+)
+def test_schema_and_parser_refuse_alike(change: tuple[str, object]) -> None:
+    file = yaml.safe_load(GOOD)
+    jsonschema.validate(file, SCHEMA)
+    file["services"][0][change[0]] = change[1]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(file, SCHEMA)
+    with pytest.raises(InvalidError):
+        config.loads(json.dumps(file))
+
+
+def test_the_examples_of_the_documentation_are_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    examples = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
+    assert examples
+    for example in examples:
+        jsonschema.validate(yaml.safe_load(example), SCHEMA)
+        config.loads(example)
