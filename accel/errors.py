@@ -9,7 +9,9 @@ AccelError                      exit  gRPC status
  ├─ HostError                    7    FAILED_PRECONDITION  kernel, capability, interface, bcc
  │   ├─ ProgramError                                       the compiler or verifier refused
  │   └─ LockedError                                        a second daemon
- └─ UnreachableError             8    UNAVAILABLE          no daemon answers
+ ├─ UnreachableError             8    UNAVAILABLE          no daemon answers
+ ├─ ExpiredError                 9    OUT_OF_RANGE         that revision's changes are not known
+ └─ LaggedError                  9    RESOURCE_EXHAUSTED   a watcher does not keep up
 
 Exit code 1 is a bug of ours, 130 is Ctrl-C.
 Each text says what is wrong; `hint` says what to do next.
@@ -122,3 +124,17 @@ class UnreachableError(AccelError):
 
     exit_code = 8
     status = "UNAVAILABLE"
+
+
+class ExpiredError(AccelError):
+    """The changes after the given revision are not known: too old, or of another state file."""
+
+    exit_code = 9
+    status = "OUT_OF_RANGE"
+
+
+class LaggedError(AccelError):
+    """A watcher reads its events more slowly than they happen."""
+
+    exit_code = 9
+    status = "RESOURCE_EXHAUSTED"
