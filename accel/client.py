@@ -1,0 +1,276 @@
+"""A typed client of the daemon over its unix socket.
+
+Plain values in, plain values out; every failure is an error of accel.errors.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as sockets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from accel import messages
+from accel.answers import (
+    Attached,
+    Change,
+    Event,
+    Explanation,
+    Reached,
+    Stats,
+    Status,
+)
+from accel.errors import AccelError, UnreachableError
+from accel.model import Address, Backend, Mode, Protocol, Service, State
+from accel.remote_errors import from_call
+from accel.v1 import gateway_pb2 as pb
+from accel.v1 import gateway_pb2_grpc
+
+_OPTIONS = (
+    # A whole desired state is one message: 100,000 backends take some ten megabytes.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # The authority of a unix socket is its path, percent-encoded, which some servers refuse.
+    ("grpc.default_authority", "localhost"),
+)
+
+
+class Client:
+    """One connection. Calls raise UnreachableError after `seconds` without an answer."""
+
+    def __init__(self, socket: Path, *, seconds: float = 60.0) -> None:
+        self._socket = socket
+        self._seconds = seconds
+        self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
+        self._stub = gateway_pb2_grpc.GatewayServiceStub(self._channel)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def services(self) -> tuple[list[Service], int]:
+        """All services, and the store's revision that they show."""
+        answer = self._call(self._stub.ListServices, pb.ListServicesRequest())
+        return [messages.service(m) for m in answer.services], answer.revision
+
+    def service(self, name: str) -> Service:
+        answer = self._call(self._stub.GetService, pb.GetServiceRequest(name=name))
+        return messages.service(answer.service)
+
+    def create_service(
+        self, service: Service, *, expected_revision: int = 0, validate_only: bool = False
+    ) -> Service:
+        """`expected_revision` is the store's."""
+        request = pb.CreateServiceRequest(
+            service=messages.of_service(service),
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        return messages.service(self._call(self._stub.CreateService, request).service)
+
+    def update_service(
+        self,
+        name: str,
+        *,
+        address: Address | None = None,
+        port: int | None = None,
+        protocol: Protocol | None = None,
+        ring_size: int | None = None,
+        expected_revision: int = 0,
+        validate_only: bool = False,
+    ) -> Service:
+        """Changes what is given. `expected_revision` is the service's."""
+        request = pb.UpdateServiceRequest(
+            service=messages.service_message(
+                name=name, address=address, port=port, protocol=protocol, ring_size=ring_size
+            ),
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        return messages.service(self._call(self._stub.UpdateService, request).service)
+
+    def delete_service(
+        self, name: str, *, expected_revision: int = 0, validate_only: bool = False
+    ) -> None:
+        """With its backends. `expected_revision` is the service's."""
+        request = pb.DeleteServiceRequest(
+            name=name, expected_revision=expected_revision, validate_only=validate_only
+        )
+        self._call(self._stub.DeleteService, request)
+
+    def backends(self, service: str = "") -> tuple[list[Reached], int]:
+        """Those of `service`, or all, and the store's revision that they show."""
+        answer = self._call(self._stub.ListBackends, pb.ListBackendsRequest(service=service))
+        return [messages.reached(m) for m in answer.backends], answer.revision
+
+    def backend(self, service: str, name: str) -> Reached:
+        request = pb.GetBackendRequest(service=service, name=name)
+        return messages.reached(self._call(self._stub.GetBackend, request).backend)
+
+    def create_backend(
+        self, backend: Backend, *, expected_revision: int = 0, validate_only: bool = False
+    ) -> Reached:
+        """`expected_revision` is the store's."""
+        request = pb.CreateBackendRequest(
+            backend=messages.of_backend(backend),
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        return messages.reached(self._call(self._stub.CreateBackend, request).backend)
+
+    def update_backend(
+        self,
+        service: str,
+        name: str,
+        *,
+        address: Address | None = None,
+        weight: int | None = None,
+        mode: Mode | None = None,
+        gue_port: int | None = None,
+        state: State | None = None,
+        expected_revision: int = 0,
+        validate_only: bool = False,
+    ) -> Reached:
+        """Changes what is given. `expected_revision` is the backend's."""
+        request = pb.UpdateBackendRequest(
+            backend=messages.backend_message(
+                service=service,
+                name=name,
+                address=address,
+                weight=weight,
+                mode=mode,
+                gue_port=gue_port,
+                state=state,
+            ),
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        return messages.reached(self._call(self._stub.UpdateBackend, request).backend)
+
+    def delete_backend(
+        self, service: str, name: str, *, expected_revision: int = 0, validate_only: bool = False
+    ) -> None:
+        """`expected_revision` is the backend's."""
+        request = pb.DeleteBackendRequest(
+            service=service,
+            name=name,
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        self._call(self._stub.DeleteBackend, request)
+
+    def apply(
+        self,
+        services: Iterable[Service],
+        backends: Iterable[Backend],
+        *,
+        prune: bool = False,
+        expected_revision: int = 0,
+        validate_only: bool = False,
+    ) -> tuple[list[Change], int]:
+        """Makes the whole of it so, or nothing. What changed, and the revision then."""
+        request = pb.ApplyRequest(
+            services=map(messages.of_service, services),
+            backends=map(messages.of_backend, backends),
+            prune=prune,
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        answer = self._call(self._stub.Apply, request)
+        return [messages.change(m) for m in answer.changes], answer.revision
+
+    def watch(self, from_revision: int = 0) -> Iterator[Event]:
+        """Changes after that revision (0: from now on), without end."""
+        call = self._stub.Watch(pb.WatchRequest(from_revision=from_revision))
+        try:
+            for answer in call:
+                yield Event(revision=answer.revision, change=messages.change(answer.change))
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+        finally:
+            call.cancel()
+
+    def stats(self, service: str = "") -> Stats:
+        return messages.stats(self._call(self._stub.GetStats, pb.GetStatsRequest(service=service)))
+
+    def explain(
+        self,
+        source: tuple[Address, int],
+        *,
+        service: str = "",
+        target: tuple[Address, int, Protocol] | None = None,
+        syn: bool = False,
+    ) -> Explanation:
+        """What would happen to a packet from `source` to `service`, or else to `target`."""
+        address, port, protocol = target or ("", 0, None)
+        request = pb.ExplainRequest(
+            from_address=str(source[0]),
+            from_port=source[1],
+            service=service,
+            to_address=str(address),
+            to_port=port,
+            protocol=messages.PROTOCOLS[protocol] if protocol else None,
+            syn=syn,
+        )
+        return messages.explanation(self._call(self._stub.Explain, request))
+
+    def status(self) -> Status:
+        return messages.status(self._call(self._stub.GetStatus, pb.GetStatusRequest()))
+
+    def attach(self, interface: str, *, mode: str = "auto") -> tuple[Attached, str]:
+        """`mode` is auto, native or generic. What it is now, and a warning or ""."""
+        number = {
+            "auto": pb.XDP_MODE_UNSPECIFIED,
+            "native": pb.XDP_MODE_NATIVE,
+            "generic": pb.XDP_MODE_GENERIC,
+        }[mode]
+        answer = self._call(self._stub.Attach, pb.AttachRequest(interface=interface, mode=number))
+        return messages.attached(answer.attachment), answer.warning
+
+    def detach(self, interface: str) -> None:
+        self._call(self._stub.Detach, pb.DetachRequest(interface=interface))
+
+    def _call(self, method: Callable[..., Any], request: Any) -> Any:
+        try:
+            return method(request, timeout=self._seconds)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+
+    def _error(self, error: grpc.RpcError) -> AccelError:
+        if error.code() == grpc.StatusCode.UNAVAILABLE:
+            return unreachable(self._socket) or from_call(error, where="", seconds=None)
+        return from_call(error, where=str(self._socket), seconds=self._seconds)
+
+
+def unreachable(socket: Path) -> UnreachableError | None:
+    """Why no daemon answers at `socket`, or None if one accepts connections there."""
+    start = "start it (systemctl start acceld), or name its socket with --socket or ACCEL_SOCKET"
+    with sockets.socket(sockets.AF_UNIX) as probe:
+        try:
+            probe.connect(os.fspath(socket))
+        except PermissionError:
+            return UnreachableError(
+                f"no permission to use {socket}",
+                hint="run this as root, or as a member of the group that owns its directory",
+            )
+        except FileNotFoundError:
+            return UnreachableError(f"no daemon: {socket} does not exist", hint=start)
+        except ConnectionRefusedError:
+            return UnreachableError(f"no daemon listens at {socket}", hint=start)
+        except OSError as error:
+            return UnreachableError(f"{socket} cannot be used: {error.strerror}", hint=start)
+    return None

@@ -1,0 +1,174 @@
+"""Between the messages of accel.v1 and plain values, as the client needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from accel.answers import (
+    Attached,
+    BackendStats,
+    Change,
+    ChangeKind,
+    Count,
+    Explanation,
+    Hop,
+    MapUse,
+    Reached,
+    ServiceStats,
+    Stats,
+    Status,
+)
+from accel.model import Backend, Mode, Protocol, Service, State, parse_address
+from accel.v1 import gateway_pb2, model_pb2
+
+PROTOCOLS = {Protocol.TCP: model_pb2.PROTOCOL_TCP, Protocol.UDP: model_pb2.PROTOCOL_UDP}
+_PROTOCOL_OF = {number: protocol for protocol, number in PROTOCOLS.items()}
+
+
+def service_message(**fields: Any) -> model_pb2.Service:
+    """A Service message of the fields that are not None."""
+    given = {key: value for key, value in fields.items() if value is not None}
+    if "protocol" in given:
+        given["protocol"] = PROTOCOLS[given["protocol"]]
+    if "address" in given:
+        given["address"] = str(given["address"])
+    return model_pb2.Service(**given)
+
+
+def backend_message(**fields: Any) -> model_pb2.Backend:
+    """A Backend message of the fields that are not None."""
+    given = {key: value for key, value in fields.items() if value is not None}
+    if "address" in given:
+        given["address"] = str(given["address"])
+    return model_pb2.Backend(**given)
+
+
+def of_service(service: Service) -> model_pb2.Service:
+    return service_message(
+        name=service.name,
+        address=service.address,
+        port=service.port,
+        protocol=service.protocol,
+        ring_size=service.ring_size,
+    )
+
+
+def of_backend(backend: Backend) -> model_pb2.Backend:
+    return backend_message(
+        service=backend.service,
+        name=backend.name,
+        address=backend.address,
+        weight=backend.weight,
+        mode=backend.mode,
+        gue_port=backend.gue_port,
+        state=backend.state,
+    )
+
+
+def service(message: model_pb2.Service) -> Service:
+    return Service(
+        name=message.name,
+        address=parse_address(message.address, "service.address"),
+        port=message.port,
+        protocol=_PROTOCOL_OF[message.protocol],
+        ring_size=message.ring_size,
+        revision=message.revision,
+    )
+
+
+def reached(message: model_pb2.Backend) -> Reached:
+    hop = message.next_hop
+    return Reached(
+        backend=Backend(
+            service=message.service,
+            name=message.name,
+            address=parse_address(message.address, "backend.address"),
+            weight=message.weight,
+            mode=Mode(message.mode),
+            gue_port=message.gue_port,
+            state=State(message.state),
+            revision=message.revision,
+        ),
+        hop=Hop(
+            resolved=hop.resolved,
+            interface=hop.interface,
+            mac=hop.mac,
+            mtu=hop.mtu,
+            problem=hop.problem,
+        ),
+    )
+
+
+def change(message: gateway_pb2.Change) -> Change:
+    before: Service | Reached | None = None
+    after: Service | Reached | None = None
+    if message.HasField("service_before"):
+        before = service(message.service_before)
+    if message.HasField("service_after"):
+        after = service(message.service_after)
+    if message.HasField("backend_before"):
+        before = reached(message.backend_before)
+    if message.HasField("backend_after"):
+        after = reached(message.backend_after)
+    return Change(kind=ChangeKind(message.kind), before=before, after=after)
+
+
+def _counts(messages: Iterable[gateway_pb2.VerdictCount]) -> tuple[Count, ...]:
+    return tuple(Count(verdict=m.verdict, packets=m.packets, bytes=m.bytes) for m in messages)
+
+
+def stats(message: gateway_pb2.GetStatsResponse) -> Stats:
+    return Stats(
+        gateway=_counts(message.gateway),
+        services=tuple(
+            ServiceStats(
+                service=of.service,
+                counts=_counts(of.verdicts),
+                backends=tuple(
+                    BackendStats(
+                        backend=below.backend,
+                        counts=_counts(below.verdicts),
+                        ring_share=below.ring_share,
+                        known_flows=below.known_flows,
+                    )
+                    for below in of.backends
+                ),
+            )
+            for of in message.services
+        ),
+    )
+
+
+def explanation(message: gateway_pb2.ExplainResponse) -> Explanation:
+    return Explanation(
+        verdict=message.verdict,
+        meaning=message.meaning,
+        action=message.action,
+        service=message.service,
+        backend=message.backend,
+        known_flow=message.known_flow,
+        ring_slot=message.ring_slot if message.HasField("ring_slot") else None,
+        interface=message.interface,
+        packet_in=message.packet_in,
+        packet_out=message.packet_out,
+        steps=tuple(message.steps),
+    )
+
+
+def attached(message: gateway_pb2.Attachment) -> Attached:
+    return Attached(interface=message.interface, xdp_mode=message.xdp_mode)
+
+
+def status(message: gateway_pb2.GetStatusResponse) -> Status:
+    return Status(
+        version=message.version,
+        revision=message.revision,
+        attachments=tuple(attached(a) for a in message.attachments),
+        pin_path=message.pin_path,
+        adopted=message.adopted,
+        capacities=tuple(
+            MapUse(map=m.map, used=m.used, limit=m.limit, bytes=m.bytes) for m in message.capacities
+        ),
+        uptime_seconds=message.uptime_seconds,
+    )
