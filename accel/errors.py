@@ -10,8 +10,8 @@ AccelError                      exit  gRPC status
  │   ├─ ProgramError                                       the compiler or verifier refused
  │   └─ LockedError                                        a second daemon
  ├─ UnreachableError             8    UNAVAILABLE          no daemon answers
- ├─ ExpiredError                 9    OUT_OF_RANGE         that revision's changes are not known
- └─ LaggedError                  9    RESOURCE_EXHAUSTED   a watcher does not keep up
+ └─ ExpiredError                 9    OUT_OF_RANGE         that revision's changes are not known
+     └─ LaggedError                   RESOURCE_EXHAUSTED   a watcher does not keep up
 
 Exit code 1 is a bug of ours, 130 is Ctrl-C.
 Each text says what is wrong; `hint` says what to do next.
@@ -133,8 +133,7 @@ class ExpiredError(AccelError):
     status = "OUT_OF_RANGE"
 
 
-class LaggedError(AccelError):
+class LaggedError(ExpiredError):
     """A watcher reads its events more slowly than they happen."""
 
-    exit_code = 9
     status = "RESOURCE_EXHAUSTED"
