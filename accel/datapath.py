@@ -1,0 +1,326 @@
+"""The data path as user space sees it: services and backends in, counts and outcomes out.
+
+Order matters, since packets flow meanwhile. What a packet may be led to is written before what
+leads to it: backends, ring, service, sieve; and taken away the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from accel import image, syscall
+from accel.attach import Attachment, Links
+from accel.errors import CapacityError
+from accel.flows import Flows
+from accel.maps import CONSTANTS, MapSet, layout_hash
+from accel.placed import Limits, PlacedBackend, PlacedService
+from accel.rings import Rings
+from accel.verdicts import Verdict
+
+_ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
+_TRACE = struct.Struct("=8I")
+_KEY_SIZE = 24
+_WORDS = 8  # of struct backend
+Counts = dict[Verdict, tuple[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What one packet met: numbers are 0 where there is no service or backend."""
+
+    action: str
+    frame: bytes
+    verdict: Verdict
+    service: int
+    backend: int
+    known_flow: bool
+    slot: int | None
+    ifindex: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capacity:
+    """Entries in use and possible, and the memory that the map takes in bytes."""
+
+    map: str
+    used: int
+    limit: int
+    bytes: int
+
+
+class DataPath:
+    """The loaded program and its maps. One process at a time: the caller holds the lock."""
+
+    def __init__(self, maps: MapSet, root: Path | None) -> None:
+        self._maps = maps
+        self._root = root
+        self.limits = maps.limits
+        self.pin_path = maps.folder
+        self.adopted = maps.adopted
+        self._program = maps.load()
+        self._links = Links(maps.folder)
+        self._active = False
+        self._services: dict[int, PlacedService] = {}
+        self._rings = Rings(maps.fds["rings"], maps.limits.services)
+        self._leaf = maps.leaf("backends")
+        self._backends = maps.words("backends").reshape(-1, _WORDS)
+        self._flows = Flows(maps.words("flows"), self._backends, maps.words("settings"))
+        cells = maps.words("counters").reshape(maps.cpus, -1, 2)
+        split = maps.limits.backends * CONSTANTS["BACKEND_CELLS"]
+        self._backend_cells = cells[:, :split].reshape(
+            maps.cpus, maps.limits.backends, CONSTANTS["BACKEND_CELLS"], 2
+        )
+        self._service_cells = cells[:, split:].reshape(
+            maps.cpus, maps.limits.services, CONSTANTS["SERVICE_CELLS"], 2
+        )
+
+    @classmethod
+    def open(cls, pin_root: Path | None, limits: Limits) -> DataPath:
+        """Compile and load; adopt the maps below `pin_root` if they are of this layout.
+
+        Nothing is pinned without `pin_root`. The program is not on any interface before the first
+        `sync`, except where an earlier one is: it is replaced then. Raises HostError, ProgramError.
+        """
+        folder = pin_root / layout_hash(limits) if pin_root else None
+        return cls(MapSet.open(folder, limits), pin_root)
+
+    # Services and backends
+
+    def sync(self, services: Sequence[PlacedService]) -> int:
+        """Make the maps hold exactly `services`. Returns how many writes that took.
+
+        Raises CapacityError before the first write.
+        """
+        self._check_limits(services)
+        self._services = {s.index: s for s in services}
+        writes = self._put(services)
+        present = syscall.map_keys(self._maps.fds["services"], _KEY_SIZE)
+        writes += self._remove_keys(list(present))
+        writes += self._rings.remove_others(self._services)
+        numbers = {b.number for s in services for b in s.backends}
+        writes += self._clear_backends(
+            int(n) for n in np.flatnonzero(self._backends[:, 0]) if int(n) not in numbers
+        )
+        writes += self._write_sieve()
+        self._activate()
+        return writes
+
+    def put(self, service: PlacedService) -> int:
+        """Make one service so, and leave the others alone. Returns how many writes that took."""
+        self._check_limits([service])
+        before = self._services.get(service.index)
+        self._services[service.index] = service
+        writes = self._put([service])
+        if before is None:
+            return writes
+        if before.service.key != service.service.key:
+            writes += self._remove_keys(_keys([before])) + self._write_sieve()
+        kept = {b.number for b in service.backends}
+        return writes + self._clear_backends(
+            b.number for b in before.backends if b.number not in kept
+        )
+
+    def remove(self, index: int) -> int:
+        """Take one service away, with its backends. Returns how many writes that took."""
+        before = self._services.pop(index, None)
+        if before is None:
+            return 0
+        writes = self._remove_keys(_keys([before])) + self._write_sieve()
+        writes += self._rings.remove(index)
+        return writes + self._clear_backends(b.number for b in before.backends)
+
+    def _put(self, services: Sequence[PlacedService]) -> int:
+        entries = [(b, image.backend_words(self._leaf, b)) for s in services for b in s.backends]
+        writes = sum(self._write_backend(b, w) for b, w in entries if image.admitted(b))
+        writes += self._rings.put(services)
+        writes += sum(self._write_backend(b, w) for b, w in entries if not image.admitted(b))
+        self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
+        fd = self._maps.fds["services"]
+        for key, index in _keys(services).items():
+            value = struct.pack("=II", index, 0)
+            if syscall.map_lookup(fd, key, len(value)) != value:
+                syscall.map_update(fd, key, value)
+                writes += 1
+        return writes
+
+    def _write_backend(self, placed: PlacedBackend, words: image.Words) -> int:
+        now = self._backends[placed.number]
+        if np.array_equal(now, words):
+            return 0
+        if not np.array_equal(now[1:], words[1:]):
+            now[0] = 0  # nobody uses an entry that is half written
+            now[1:] = words[1:]
+        now[0] = words[0]
+        return 1
+
+    def _clear_backends(self, numbers: Iterable[int]) -> int:
+        stale = list(numbers)
+        self._backends[stale, 0] = 0
+        return len(stale)
+
+    def _remove_keys(self, keys: Iterable[bytes]) -> int:
+        """Of `keys`, those that no present service has."""
+        stale = set(keys) - _keys(self._services.values()).keys()
+        return sum(syscall.map_delete(self._maps.fds["services"], key) for key in stale)
+
+    def _write_sieve(self) -> int:
+        now = self._maps.words("sieve")
+        wanted = image.sieve(s.service.address for s in self._services.values())
+        if np.array_equal(now, wanted):
+            return 0
+        now[:] = wanted
+        return 1
+
+    def _check_limits(self, services: Sequence[PlacedService]) -> None:
+        for what, limit, greatest in (
+            ("services", self.limits.services, max((s.index for s in services), default=0)),
+            (
+                "backends",
+                self.limits.backends,
+                max((b.number for s in services for b in s.backends), default=0),
+            ),
+        ):
+            if greatest >= limit:
+                raise CapacityError(what, needed=greatest, limit=limit - 1, option=f"--max-{what}")
+
+    # Packets
+
+    def run(self, frame: bytes) -> Outcome:
+        """Run one Ethernet frame through the loaded program; the maps stay as they are.
+
+        The program is asked by metadata in front of the frame (struct trace) to count and store
+        nothing and to say what it decided. Needs kernel 5.18.
+        """
+        meta = _TRACE.pack(CONSTANTS["TRACE_MAGIC"], 0, 0, 0, 0, 0, 0, 0)
+        context = struct.pack("=6I", len(meta), len(meta) + len(frame), 0, 0, 0, 0)
+        done = syscall.prog_test_run(self._program, meta + frame, context=context)
+        _, verdict, service, backend, slot, ifindex, _, _ = _TRACE.unpack_from(done.packet)
+        return Outcome(
+            action=_ACTIONS[done.action],
+            frame=done.packet[_TRACE.size :],
+            verdict=Verdict(verdict),
+            service=service,
+            backend=backend,
+            known_flow=backend != 0 and slot == CONSTANTS["NO_SLOT"],
+            slot=None if slot == CONSTANTS["NO_SLOT"] else slot,
+            ifindex=ifindex,
+        )
+
+    @property
+    def program(self) -> int:
+        """The loaded program's file descriptor."""
+        return self._program
+
+    # Counts
+
+    def backend_counts(self, number: int) -> Counts:
+        """Packets and bytes by FORWARD_* verdict."""
+        cells = self._backend_cells[:, number].sum(axis=0)
+        return {v: (int(cells[v - 1, 0]), int(cells[v - 1, 1])) for v in Verdict if v.forward}
+
+    def service_counts(self, index: int) -> Counts:
+        """Packets and bytes by the other verdicts; those of no service have index 0."""
+        cells = self._service_cells[:, index].sum(axis=0)
+        return {v: (int(cells[v, 0]), int(cells[v, 1])) for v in Verdict if not v.forward}
+
+    def gateway_counts(self) -> Counts:
+        """Packets and bytes of no service."""
+        return self.service_counts(0)
+
+    def reset_backend(self, number: int) -> None:
+        """Zero the counters of a number that is given out anew."""
+        self._backend_cells[:, number] = 0
+
+    def reset_service(self, index: int) -> None:
+        """Zero the counters of an index that is given out anew."""
+        self._service_cells[:, index] = 0
+
+    def known_flows(self) -> npt.NDArray[np.int64]:
+        """How many live flows each backend number has in the flow cache."""
+        return self._flows.per_backend()
+
+    def tick(self) -> None:
+        """To be called about once a second: flows age."""
+        self._flows.tick()
+
+    def capacities(self) -> list[Capacity]:
+        """Each map, how full it is, and the memory that it takes."""
+        services = list(self._services.values())
+        numbers = sum(len(s.backends) for s in services)
+        return [
+            Capacity(map="services", used=len(services), limit=self.limits.services - 1,
+                     bytes=self._maps.memory("services")),
+            Capacity(map="backends", used=numbers, limit=self.limits.backends - 1,
+                     bytes=self._maps.memory("backends")),
+            Capacity(map="rings", used=len(services), limit=self.limits.services - 1,
+                     bytes=self._maps.memory("rings") + self._rings.memory(services)),
+            Capacity(map="flows", used=int(self.known_flows().sum()),
+                     limit=self._maps.words("flows").size, bytes=self._maps.memory("flows")),
+            Capacity(map="counters", used=len(services) + numbers,
+                     limit=self.limits.services + self.limits.backends,
+                     bytes=self._maps.memory("counters")),
+        ]  # fmt: skip
+
+    # Interfaces
+
+    def attach(self, interface: str, mode: str = "auto") -> Attachment:
+        """Attach the program. `mode` is "auto", "native" or "generic"; see Links.attach."""
+        return self._links.attach(self._program, interface, mode)
+
+    def detach(self, interface: str) -> None:
+        """Raises NotFoundError if the program is not attached there."""
+        self._links.detach(interface)
+
+    def attachments(self) -> list[Attachment]:
+        """Where the program is attached."""
+        return self._links.attachments()
+
+    def _activate(self) -> None:
+        """Once the maps are right: links of an earlier program run this one from now on."""
+        if self._active:
+            return
+        self._active = True
+        for folder in sorted(self._root.iterdir()) if self._root else []:
+            if folder != self.pin_path:
+                self._links.move_from(Links(folder))
+        self._links.replace(self._program)
+        for folder in sorted(self._root.iterdir()) if self._root else []:
+            if folder != self.pin_path:
+                _remove_folder(folder)
+
+    def close(self) -> None:
+        """Let go. What is pinned stays, and so does what is attached."""
+        self._links.close()
+        os.close(self._program)
+        self._maps.close()
+
+    def destroy(self) -> None:
+        """Detach from all interfaces and unpin everything."""
+        for attachment in self.attachments():
+            self.detach(attachment.interface)
+        self.close()
+        if self.pin_path:
+            _remove_folder(self.pin_path)
+
+
+def _keys(services: Iterable[PlacedService]) -> dict[bytes, int]:
+    """Keys in the map of services, and the index that each leads to (0: an address as such)."""
+    keys: dict[bytes, int] = {}
+    for placed in services:
+        s = placed.service
+        keys[image.service_key(s.address, s.port, s.protocol)] = placed.index
+        keys[image.service_key(s.address, 0, 0)] = 0
+    return keys
+
+
+def _remove_folder(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()

@@ -1,0 +1,162 @@
+"""The data path's maps: created or adopted, their memory mapped, their folder in bpffs.
+
+A folder's name carries the hash of what decides the maps' layout, so maps of another layout are
+never mistaken for ours: a new layout gets a folder of its own beside the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accel import syscall
+from accel.errors import HostError
+from accel.loader import Compiled, compile_bpf
+from accel.placed import Limits
+from accel.source import BPF_DIR, read_constants, read_source
+
+NAMES = (
+    "services",
+    "sieve",
+    "backends",
+    "flows",
+    "rings",
+    "settings",
+    "counters",
+    "budgets",
+)
+CONSTANTS = read_constants("maps.h") | read_constants("flow.h") | read_constants("packet.h")
+_FLOW_KEYS = [f"FLOW_KEY_{use}_{i}" for use in ("TAG", "BUCKET") for i in range(7)]
+
+
+def defines(limits: Limits) -> dict[str, int]:
+    """What the C is compiled with. Two words of the flow cache for each flow that is expected."""
+    buckets = 1 << max(3, (2 * limits.flows // CONSTANTS["WAYS"] - 1).bit_length())
+    return {
+        "MAX_SERVICES": limits.services,
+        "MAX_BACKENDS": limits.backends,
+        "FLOW_BUCKETS": buckets,
+        "CPUS": possible_cpus(),
+    }
+
+
+def possible_cpus() -> int:
+    """How many CPUs there can be: numbers go up to this, less one."""
+    last = Path("/sys/devices/system/cpu/possible").read_text().replace(",", "-").split("-")[-1]
+    return int(last) + 1
+
+
+def layout_hash(limits: Limits) -> str:
+    """Twelve hex digits of all that decides what the maps look like."""
+    text = read_source(BPF_DIR / "maps.h") + read_source(BPF_DIR / "verdicts.h")
+    lines = [line for line in text.splitlines() if not line.startswith("#line")]
+    seen = "\n".join(lines) + repr(sorted(defines(limits).items()))
+    return hashlib.sha256(seen.encode()).hexdigest()[:12]
+
+
+@dataclass(kw_only=True)
+class MapSet:
+    """The maps of one data path. `adopted` is true if they were pinned already."""
+
+    compiled: Compiled
+    limits: Limits
+    folder: Path | None
+    fds: dict[str, int]
+    adopted: bool
+    _mapped: dict[str, mmap.mmap] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path | None, limits: Limits) -> MapSet:
+        """Compile, and adopt the maps pinned in `folder` or pin new ones there.
+
+        Raises HostError (bcc, bpffs, memory) and ProgramError.
+        """
+        pinned = _pinned(folder) if folder else {}
+        keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys()
+        prelude = "".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True))
+        compiled = compile_bpf(BPF_DIR / "gateway.c", prelude=prelude, defines=defines(limits))
+        fds = pinned or {name: compiled.map_fd(name) for name in NAMES}
+        maps = cls(compiled=compiled, limits=limits, folder=folder, fds=fds, adopted=bool(pinned))
+        if not pinned:
+            maps.words("settings")[1:] = keys
+            if folder:
+                maps._pin(folder)
+        return maps
+
+    def load(self) -> int:
+        """The program over these maps; its file descriptor."""
+        ours = {self.compiled.map_fd(name): fd for name, fd in self.fds.items()}
+        return self.compiled.load("gateway", maps=ours)
+
+    def words(self, name: str) -> npt.NDArray[np.uint64]:
+        """The memory of a mappable map as 64-bit words: a store is a store into the map."""
+        if name not in self._mapped:
+            info = syscall.map_info(self.fds[name])
+            size = info.value_size * info.entries
+            self._mapped[name] = mmap.mmap(
+                self.fds[name], -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+            )
+        info = syscall.map_info(self.fds[name])
+        count = info.value_size * info.entries // 8
+        return np.frombuffer(self._mapped[name], np.uint64, count)
+
+    def memory(self, name: str) -> int:
+        """Bytes that the map takes, its hash table's overhead left out."""
+        info = syscall.map_info(self.fds[name])
+        return (info.key_size + info.value_size) * info.entries
+
+    @property
+    def cpus(self) -> int:
+        """How many parts the counters have."""
+        return possible_cpus()
+
+    def leaf(self, name: str) -> Any:
+        """The ctypes class of a map's value, derived from the C."""
+        return self.compiled.table(name).Leaf
+
+    def _pin(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, fd in self.fds.items():
+                syscall.pin(fd, folder / name)
+        except OSError as e:
+            raise HostError(
+                f"cannot pin in {folder}: {e.strerror}",
+                hint="mount -t bpf bpf /sys/fs/bpf, and run as root or with CAP_BPF",
+            ) from None
+
+    def close(self) -> None:
+        """Let go; what is pinned stays."""
+        self._mapped.clear()
+        if self.adopted:
+            for fd in self.fds.values():
+                os.close(fd)
+        self.fds = {}
+
+
+def _pinned(folder: Path) -> dict[str, int]:
+    """The maps in `folder`, or nothing: a half pinned folder is one of a start that failed."""
+    try:
+        return {name: syscall.pinned(folder / name) for name in NAMES}
+    except OSError:
+        for name in NAMES:
+            (folder / name).unlink(missing_ok=True)
+        return {}
+
+
+def _new_flow_keys() -> list[int]:
+    return [secrets.randbits(64) for _ in _FLOW_KEYS]
+
+
+def _read_flow_keys(settings: int) -> list[int]:
+    size = syscall.map_info(settings).value_size
+    value = syscall.map_lookup(settings, bytes(4), size) or bytes(size)
+    return [int(k) for k in np.frombuffer(value, np.uint64)[1:]]

@@ -1,0 +1,247 @@
+"""bpf(2) by ctypes: what bcc has no wrapper for.
+
+Each function is one command of bpf(2) (include/uapi/linux/bpf.h) and raises OSError with the
+kernel's errno. File descriptors are plain integers, owned by the caller.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# Commands
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT, _PROG_LOAD = range(6)
+_OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN = 6, 7, 10
+_MAP_FD_BY_ID, _OBJ_INFO, _MAP_UPDATE_BATCH = 14, 15, 26
+_LINK_CREATE, _LINK_UPDATE, _LINK_DETACH = 28, 29, 34
+
+MAP_ARRAY = 2
+PROG_XDP = 6
+ATTACH_XDP = 37
+F_MMAPABLE = 1 << 10
+F_INNER_MAP = 1 << 12
+F_TEST_XDP_LIVE_FRAMES = 1 << 1
+
+
+def bpf(command: int, attr: bytes | ctypes.Array[ctypes.c_char]) -> int:
+    """One call of bpf(2); `attr` is the command's part of union bpf_attr, changed in place."""
+    buffer = attr if isinstance(attr, ctypes.Array) else ctypes.create_string_buffer(attr, 144)
+    number = _NUMBERS.get(platform.machine())
+    if number is None:
+        raise OSError(38, f"bpf(2) has no known number on {platform.machine()}")
+    result = int(_libc.syscall(number, command, buffer, ctypes.sizeof(buffer)))
+    if result < 0:
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno))
+    return result
+
+
+def _address(buffer: ctypes.Array[ctypes.c_char]) -> int:
+    return ctypes.addressof(buffer)
+
+
+def _buffer(data: bytes) -> ctypes.Array[ctypes.c_char]:
+    return ctypes.create_string_buffer(data, max(1, len(data)))
+
+
+def map_create(
+    kind: int, key_size: int, value_size: int, entries: int, *, flags: int = 0, name: str = ""
+) -> int:
+    """BPF_MAP_CREATE. Returns the new map's file descriptor."""
+    attr = struct.pack(
+        "<IIIIIII16s", kind, key_size, value_size, entries, flags, 0, 0, name.encode()
+    )
+    return bpf(_MAP_CREATE, attr)
+
+
+def map_lookup(fd: int, key: bytes, value_size: int) -> bytes | None:
+    """The value of `key`, None if there is none. Per-CPU maps: of all CPUs, one behind another."""
+    k, value = _buffer(key), ctypes.create_string_buffer(value_size)
+    try:
+        bpf(_MAP_LOOKUP, struct.pack("<IxxxxQQQ", fd, _address(k), _address(value), 0))
+    except FileNotFoundError:
+        return None
+    return value.raw
+
+
+def map_update(fd: int, key: bytes, value: bytes) -> None:
+    """Set `key` to `value`, whether it is there or not."""
+    k, v = _buffer(key), _buffer(value)
+    bpf(_MAP_UPDATE, struct.pack("<IxxxxQQQ", fd, _address(k), _address(v), 0))
+
+
+def map_update_batch(fd: int, keys: bytes, values: bytes, count: int) -> None:
+    """Set `count` keys at once (kernel 5.6)."""
+    k, v = _buffer(keys), _buffer(values)
+    bpf(
+        _MAP_UPDATE_BATCH,
+        struct.pack("<QQQQIIQQ", 0, 0, _address(k), _address(v), count, fd, 0, 0),
+    )
+
+
+def map_delete(fd: int, key: bytes) -> bool:
+    """Whether `key` was there."""
+    k = _buffer(key)
+    try:
+        bpf(_MAP_DELETE, struct.pack("<IxxxxQ", fd, _address(k)))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def map_keys(fd: int, key_size: int) -> Iterator[bytes]:
+    """All keys, in the kernel's order."""
+    following = ctypes.create_string_buffer(key_size)
+    key: ctypes.Array[ctypes.c_char] | None = None
+    while True:
+        at = _address(key) if key is not None else 0
+        try:
+            bpf(_MAP_NEXT, struct.pack("<IxxxxQQ", fd, at, _address(following)))
+        except FileNotFoundError:
+            return
+        yield following.raw
+        key = ctypes.create_string_buffer(following.raw, key_size)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapInfo:
+    """What the kernel says of a map (struct bpf_map_info)."""
+
+    kind: int
+    id: int
+    key_size: int
+    value_size: int
+    entries: int
+    flags: int
+
+
+def map_info(fd: int) -> MapInfo:
+    """BPF_OBJ_GET_INFO_BY_FD of a map."""
+    info = ctypes.create_string_buffer(80)
+    bpf(_OBJ_INFO, struct.pack("<IIQ", fd, len(info), _address(info)))
+    kind, id_, key_size, value_size, entries, flags = struct.unpack_from("<6I", info.raw)
+    return MapInfo(
+        kind=kind, id=id_, key_size=key_size, value_size=value_size, entries=entries, flags=flags
+    )
+
+
+def map_fd_by_id(id_: int) -> int:
+    """A new file descriptor of the map with that id. Raises FileNotFoundError."""
+    return bpf(_MAP_FD_BY_ID, struct.pack("<I", id_))
+
+
+def pin(fd: int, path: Path) -> None:
+    """BPF_OBJ_PIN below a bpffs."""
+    name = _buffer(bytes(path) + b"\0")
+    bpf(_OBJ_PIN, struct.pack("<QI", _address(name), fd))
+
+
+def pinned(path: Path) -> int:
+    """BPF_OBJ_GET: a file descriptor of what is pinned. Raises FileNotFoundError."""
+    name = _buffer(bytes(path) + b"\0")
+    return bpf(_OBJ_GET, struct.pack("<QI", _address(name), 0))
+
+
+class VerifierError(OSError):
+    """The verifier refused a program; `log` is all that it said."""
+
+    def __init__(self, errno: int, log: str) -> None:
+        super().__init__(errno, os.strerror(errno))
+        self.log = log
+
+
+def prog_load(kind: int, code: bytes, *, license: str, name: str = "", attach_type: int = 0) -> int:
+    """BPF_PROG_LOAD. Raises VerifierError, with the log of a second try that asks for one."""
+    instructions, gpl = _buffer(code), _buffer(license.encode() + b"\0")
+
+    def attr(level: int, size: int, log: int) -> bytes:
+        head = struct.pack("<IIQQIIQII", kind, len(code) // 8, _address(instructions), _address(gpl),
+                           level, size, log, 0, 0)  # fmt: skip
+        return head + struct.pack("<16sII", name.encode()[:15], 0, attach_type)
+
+    try:
+        return bpf(_PROG_LOAD, attr(0, 0, 0))
+    except OSError as e:
+        log = ctypes.create_string_buffer(16 << 20)
+        try:
+            os.close(bpf(_PROG_LOAD, attr(1, len(log), _address(log))))
+        except OSError:
+            pass
+        raise VerifierError(e.errno or 0, log.value.decode(errors="replace")) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestRun:
+    """What a test run left: the program's return value, packet, context and ns per run."""
+
+    action: int
+    packet: bytes
+    context: bytes
+    duration: int
+
+
+def prog_test_run(
+    fd: int, packet: bytes, *, context: bytes = b"", repeat: int = 1, flags: int = 0, batch: int = 0
+) -> TestRun:
+    """BPF_PROG_TEST_RUN (kernel 4.12; with a context 5.18)."""
+    live = bool(flags & F_TEST_XDP_LIVE_FRAMES)
+    data = _buffer(packet)
+    # What a gateway makes of a packet can be longer than it, by outer headers at the most.
+    out = ctypes.create_string_buffer(len(packet) + 256)
+    ctx, ctx_out = _buffer(context), ctypes.create_string_buffer(max(1, len(context)))
+    attr = ctypes.create_string_buffer(
+        struct.pack(
+            "<IIIIQQIIIIQQIII",
+            fd,
+            0,
+            len(packet),
+            0 if live else len(out),
+            _address(data),
+            0 if live else _address(out),
+            repeat,
+            0,
+            len(context),
+            len(context) if not live else 0,
+            _address(ctx) if context else 0,
+            _address(ctx_out) if context and not live else 0,
+            flags,
+            0,
+            batch,
+        ),
+        144,
+    )
+    bpf(_PROG_TEST_RUN, attr)
+    _, action, _, size = struct.unpack_from("<IIII", attr.raw)
+    (duration,) = struct.unpack_from("<I", attr.raw, 36)
+    return TestRun(action=action, packet=out.raw[:size], context=ctx_out.raw, duration=duration)
+
+
+def link_create(prog: int, ifindex: int, attach_type: int, flags: int = 0) -> int:
+    """BPF_LINK_CREATE (XDP: kernel 5.9). Returns the link's file descriptor."""
+    return bpf(_LINK_CREATE, struct.pack("<IIII", prog, ifindex, attach_type, flags))
+
+
+def link_update(link: int, prog: int) -> None:
+    """BPF_LINK_UPDATE: the new program takes over between two packets."""
+    bpf(_LINK_UPDATE, struct.pack("<IIII", link, prog, 0, 0))
+
+
+def link_detach(link: int) -> None:
+    """BPF_LINK_DETACH (kernel 5.9)."""
+    bpf(_LINK_DETACH, struct.pack("<I", link))
+
+
+def link_ifindex(link: int) -> int:
+    """The interface that an XDP link is attached to, 0 once it is gone."""
+    info = ctypes.create_string_buffer(64)
+    bpf(_OBJ_INFO, struct.pack("<IIQ", link, len(info), _address(info)))
+    # struct bpf_link_info: type, id, prog_id, (pad), xdp.ifindex
+    return int(struct.unpack_from("<I", info.raw, 16)[0])

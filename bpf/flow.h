@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The flow cache: a known flow stays at its backend. Set-associative, one cache line of eight
+ * words a bucket, shared by all CPUs. A lost word costs nothing but a look at the ring.
+ */
+#pragma once
+
+#include "hash.h"
+#include "maps.h"
+#include "packet.h"
+#include "verdicts.h"
+
+#define WAYS 8
+#define AGES 16
+#define LIFETIME 8 /* in epochs: flows idle for longer are forgotten */
+
+#define WORD_AGE(word) ((__u32)(word) & (AGES - 1))
+#define WORD_GENERATION(word) ((__u32)(word) >> 4 & 0xff)
+#define WORD_NUMBER(word) ((__u32)(word) >> 12)
+#define WORD_TAG(word) ((__u32)((word) >> 32))
+
+INLINE __u64 flow_word(__u32 tag, __u32 number, __u32 generation, __u32 age)
+{
+	return (__u64)tag << 32 | number << 12 | generation << 4 | (age & (AGES - 1));
+}
+
+INLINE __u32 current_epoch(void)
+{
+	__u32 zero = 0;
+	struct settings *s = settings.lookup(&zero);
+
+	return s ? s->epoch : 0;
+}
+
+INLINE int find_flow(struct packet *p)
+{
+	__u32 index = flow_bucket(p) & (FLOW_BUCKETS - 1);
+	__u32 epoch = current_epoch();
+
+	p->tag = flow_tag(p);
+	p->bucket = flows.lookup(&index);
+	if (!p->bucket)
+		return GO_ON;
+#pragma unroll
+	for (int i = 0; i < WAYS; i++) {
+		__u32 way = (p->tag + i) % WAYS;
+		__u64 word = p->bucket->flow[way];
+		__u32 number = WORD_NUMBER(word);
+		struct backend *backend;
+
+		if (WORD_TAG(word) != p->tag)
+			continue;
+		backend = backends.lookup(&number);
+		if (!backend || backend->generation != WORD_GENERATION(word) ||
+		    (backend->state != BACKEND_UP && backend->state != BACKEND_DRAIN) ||
+		    ((epoch - WORD_AGE(word)) & (AGES - 1)) > LIFETIME)
+			return GO_ON;
+		if (((epoch ^ word) & (AGES - 1)) && !p->dry && !p->quoted)
+			p->bucket->flow[way] =
+				flow_word(p->tag, number, WORD_GENERATION(word), epoch);
+		p->number = number;
+		p->backend = backend;
+		if (!p->quoted)
+			p->reason = VERDICT_FORWARD_FLOW;
+		return GO_ON;
+	}
+	return GO_ON;
+}
+
+/* In place of the same flow's stale word, else of an empty or dead one, else of the oldest. */
+INLINE void store_flow(struct packet *p)
+{
+	__u32 epoch = current_epoch();
+	__u32 best = p->tag % WAYS, oldest = 0;
+
+	if (!p->bucket || p->dry)
+		return;
+#pragma unroll
+	for (int i = 0; i < WAYS; i++) {
+		__u32 way = (p->tag + i) % WAYS;
+		__u64 word = p->bucket->flow[way];
+		__u32 age = WORD_TAG(word) == p->tag ? AGES + 1 :
+			    !word                    ? AGES :
+						       (epoch - WORD_AGE(word)) & (AGES - 1);
+
+		if (age > oldest) {
+			oldest = age;
+			best = way;
+		}
+	}
+	p->bucket->flow[best % WAYS] =
+		flow_word(p->tag, p->number, p->backend->generation, epoch);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every map, and the structs in them. User space takes their layout from here through bcc.
+ * The loader defines MAX_SERVICES, MAX_BACKENDS, FLOW_BUCKETS (a power of two) and CPUS.
+ */
+#pragma once
+
+#define SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), "layout of " #type)
+
+/* An address is 128 bits; IPv4 is ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
+union address {
+	__u32 word[4];
+	__u64 half[2];
+};
+
+/* Port 0: any port. Protocol 0 with port 0: the address as such, for ICMP and fragments. */
+struct service_key {
+	union address address;
+	__be16 port;
+	__u8 protocol;
+	__u8 pad[5];
+};
+SIZE_IS(struct service_key, 24);
+
+struct service {
+	__u32 index; /* in rings and counters; 0 for an address as such */
+	__u32 pad;
+};
+
+enum mode { MODE_IPIP = 1, MODE_GUE = 2, MODE_L2DSR = 3, MODE_LOCAL = 4 };
+enum backend_state { BACKEND_UP = 1, BACKEND_DRAIN = 2, BACKEND_DOWN = 3 }; /* 0: unused */
+
+/*
+ * One cache line of eight words. User space writes it word by word, the first last: what changes
+ * while packets flow is in that one, so no packet sees it half written.
+ */
+struct backend {
+	__u8 mac[6]; /* of the next hop */
+	__u8 state;
+	__u8 generation;
+
+	__u8 source_mac[6];
+	__u8 mode;
+	__u8 outer; /* IP version of the outer header, 0 for none */
+
+	__u32 ifindex; /* 0: next hop not known */
+	__u16 mtu;     /* of the way to the backend */
+	__be16 vlan;   /* id, 0 for none */
+
+	__be16 gue_port;
+	__u16 checksum; /* of the constant part of an outer IPv4 header */
+	__u32 pad;
+
+	union address source; /* of the outer header; IPv4 in word[3] */
+	union address destination;
+};
+SIZE_IS(struct backend, 64);
+
+/*
+ * One flow is one word, so it is never torn: tag (32 bits of a keyed hash), backend number (20),
+ * generation (8), age (4). 0 is no flow. A bucket is one cache line.
+ */
+struct bucket {
+	__u64 flow[8];
+};
+
+/*
+ * A ring is an array of cache lines: the header, the slots (32 a line: position of a backend in
+ * the ring's list), then that list (16 a line: backend numbers). Swapped whole.
+ */
+struct ring_line {
+	union {
+		struct {
+			__u32 slots;
+			__u32 backends;
+		} header;
+		__u16 slot[32];
+		__u32 number[16];
+	};
+};
+SIZE_IS(struct ring_line, 64);
+
+struct settings {
+	__u32 epoch; /* what flows age by, counted on by user space */
+	__u32 pad;
+	__u64 flow_key[14]; /* kept here for the next program; this one has them compiled in */
+};
+
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct budget {
+	__u64 full_at; /* ns: when the bucket will be full again */
+};
+
+/* A packet in the making has no room for counters of both: forwarded ones go to the backend. */
+#define BACKEND_CELLS 4
+#define SERVICE_CELLS 32
+#define CELLS_PER_CPU (MAX_BACKENDS * BACKEND_CELLS + MAX_SERVICES * SERVICE_CELLS)
+#define SIEVE_WORDS 1024
+
+/* services: what is a service. Key address, port, protocol. Written by user space. */
+BPF_F_TABLE("hash", struct service_key, struct service, services, MAX_SERVICES * 2, 0);
+/* sieve: one bit per hash of a service address, so that other packets leave at once. User space. */
+BPF_F_TABLE("array", u32, u64, sieve, SIEVE_WORDS, BPF_F_MMAPABLE);
+/* backends: by number. Written by user space. */
+BPF_F_TABLE("array", u32, struct backend, backends, MAX_BACKENDS, BPF_F_MMAPABLE);
+/* flows: the flow cache. Key bucket. Written by the data path, swept by user space. */
+BPF_F_TABLE("array", u32, struct bucket, flows, FLOW_BUCKETS, BPF_F_MMAPABLE);
+/* ring_shape: never used, it only shows the verifier what an inner map looks like. */
+BPF_F_TABLE("array", u32, struct ring_line, ring_shape, 1, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+/* rings: by index of the service. Written by user space. */
+BPF_ARRAY_OF_MAPS(rings, "ring_shape", MAX_SERVICES);
+/* settings: one entry. Written by user space. */
+BPF_F_TABLE("array", u32, struct settings, settings, 1, BPF_F_MMAPABLE);
+/* counters: a part per CPU, in it cells per backend, then per service. Written by the data path. */
+BPF_F_TABLE("array", u32, struct counter, counters, CPUS *CELLS_PER_CPU, BPF_F_MMAPABLE);
+/* budgets: how many ICMP errors each CPU may still send. Written by the data path. */
+BPF_PERCPU_ARRAY(budgets, struct budget, 1);

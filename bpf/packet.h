@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The one packet that a run of the program has in hand, and how its bytes are read. */
+#pragma once
+
+#define INLINE static __always_inline
+#define NO_SLOT 0xffffffff
+
+struct packet {
+	struct xdp_md *ctx;
+	void *at;  /* the cursor: what has not been read yet */
+	void *end; /* of the frame */
+	void *network;
+	void *transport;
+	union address source;
+	union address destination;
+	__be16 source_port;
+	__be16 destination_port;
+	__u16 frame_length;
+	__u16 network_length;   /* IP header and all behind it, without Ethernet padding */
+	__u16 transport_length; /* what of it is behind the IP headers */
+	__u8 link_length;       /* Ethernet and VLAN headers */
+	__u8 version;
+	__u8 protocol;
+	__u8 traffic_class;
+	__u8 tcp_flags;
+	__u8 has_ports;     /* 0 for ICMP, later fragments and broken transport headers */
+	__u8 later_fragment;
+	__u8 quoted;        /* addresses and ports are those quoted by an ICMP error, turned round */
+	__u8 dry;           /* explain: leave no trace in the maps */
+	__u32 service;      /* its index; 0 for none */
+	__u32 number;       /* of the backend */
+	__u32 slot;         /* of the ring; NO_SLOT if it was not asked */
+	__u32 tag;
+	__u32 reason;       /* the FORWARD_* verdict of the step that chose */
+	__u32 action;       /* what forward() decided */
+	struct bucket *bucket;
+	struct backend *backend;
+};
+
+/* The next `size` bytes if the frame has them all, and the cursor behind them; else NULL. */
+INLINE void *take(struct packet *p, __u32 size)
+{
+	void *here = p->at;
+
+	if (here + size > p->end)
+		return 0;
+	p->at = here + size;
+	return here;
+}
+
+/*
+ * What a run for `accel explain` leaves, in the metadata in front of the frame. Only user space
+ * asks for it, by BPF_PROG_TEST_RUN: drivers hand in frames without metadata.
+ */
+#define TRACE_MAGIC 0x61636365
+struct trace {
+	__u32 magic;
+	__u32 verdict;
+	__u32 service;
+	__u32 backend;
+	__u32 slot;
+	__u32 ifindex;
+	__u32 tag;
+	__u32 pad;
+};
+SIZE_IS(struct trace, 32); /* the most that kernels before 6.8 allow */
+
+INLINE struct trace *trace_of(struct xdp_md *ctx)
+{
+	struct trace *trace = (void *)(long)ctx->data_meta;
+
+	if ((void *)(trace + 1) > (void *)(long)ctx->data || trace->magic != TRACE_MAGIC)
+		return 0;
+	return trace;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From the frame's first byte to the ports: one parser for IPv4, IPv6 and what ICMP quotes. */
+#pragma once
+
+#include "headers.h"
+#include "packet.h"
+#include "verdicts.h"
+
+#define MAX_EXTENSIONS 6
+#define VLAN_TAGS 2
+
+INLINE __be16 parse_link(struct packet *p)
+{
+	struct ethhdr *eth = take(p, sizeof(*eth));
+	__be16 protocol;
+
+	if (!eth)
+		return 0;
+	protocol = eth->h_proto;
+	p->link_length = sizeof(*eth);
+#pragma unroll
+	for (int i = 0; i < VLAN_TAGS; i++) {
+		struct vlan_header *vlan;
+
+		if (protocol != HTONS(ETH_P_8021Q) && protocol != HTONS(ETH_P_8021AD))
+			break;
+		vlan = take(p, sizeof(*vlan));
+		if (!vlan)
+			return 0;
+		protocol = vlan->protocol;
+		p->link_length += sizeof(*vlan);
+	}
+	p->network = p->at;
+	return protocol;
+}
+
+INLINE int parse_ipv4(struct packet *p)
+{
+	struct iphdr *ip = take(p, sizeof(*ip));
+	__u32 header, total;
+	__u16 fragment;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return VERDICT_MALFORMED;
+	header = ip->ihl * 4;
+	total = __be16_to_cpu(ip->tot_len);
+	if (total < header || (!p->quoted && p->network + total > p->end))
+		return VERDICT_MALFORMED;
+	if (header > sizeof(*ip) && !take(p, header - sizeof(*ip)))
+		return VERDICT_MALFORMED;
+	fragment = __be16_to_cpu(ip->frag_off);
+	p->later_fragment = !!(fragment & IP_OFFSET);
+	p->version = 4;
+	p->protocol = ip->protocol;
+	p->traffic_class = ip->tos;
+	p->network_length = total;
+	p->transport_length = total - header;
+	p->source = (union address){{0, 0, HTONL(0xffff), ip->saddr}};
+	p->destination = (union address){{0, 0, HTONL(0xffff), ip->daddr}};
+	return GO_ON;
+}
+
+/* Leaves in p->protocol what is behind the extension headers (RFC 8200 4.1). */
+INLINE int skip_extensions(struct packet *p)
+{
+	__u32 left = p->transport_length;
+
+#pragma unroll
+	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
+		struct extension *x;
+		__u8 kind = p->protocol;
+		__u32 size;
+
+		if (kind != IPPROTO_HOPOPTS && kind != IPPROTO_ROUTING && kind != IPPROTO_DSTOPTS &&
+		    kind != IPPROTO_FRAGMENT && kind != IPPROTO_AH) {
+			p->transport_length = left;
+			return GO_ON;
+		}
+		x = p->at;
+		if (i == MAX_EXTENSIONS || (void *)(x + 1) > p->end)
+			return VERDICT_MALFORMED;
+		size = kind == IPPROTO_FRAGMENT ? 8 :
+		       kind == IPPROTO_AH       ? (x->length + 2) * 4 :
+						  (x->length + 1) * 8;
+		/* A routing header with segments left (byte 3): this is not the last destination. */
+		if (size > left || (kind == IPPROTO_ROUTING && (__be16_to_cpu(x->fragment) & 0xff)))
+			return VERDICT_MALFORMED;
+		left -= size;
+		p->protocol = x->next;
+		if (kind == IPPROTO_FRAGMENT && (x->fragment & HTONS(0xfff8))) {
+			p->later_fragment = 1;
+			p->transport_length = left;
+			return GO_ON;
+		}
+		if (!take(p, size))
+			return VERDICT_MALFORMED;
+	}
+	return VERDICT_MALFORMED;
+}
+
+INLINE int parse_ipv6(struct packet *p)
+{
+	struct ipv6hdr *ip = take(p, sizeof(*ip));
+	__u32 payload;
+
+	if (!ip || ip->version != 6)
+		return VERDICT_MALFORMED;
+	payload = __be16_to_cpu(ip->payload_len);
+	if (!p->quoted && (void *)(ip + 1) + payload > p->end)
+		return VERDICT_MALFORMED;
+	p->version = 6;
+	p->protocol = ip->nexthdr;
+	p->traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
+	p->network_length = sizeof(*ip) + payload;
+	p->transport_length = payload;
+	__builtin_memcpy(&p->source, &ip->saddr, 16);
+	__builtin_memcpy(&p->destination, &ip->daddr, 16);
+	return skip_extensions(p);
+}
+
+/* Ports and TCP flags. A quote has only the first eight bytes for certain (RFC 792). */
+INLINE void parse_transport(struct packet *p)
+{
+	p->transport = p->at;
+	p->has_ports = 0;
+	if (p->later_fragment)
+		return;
+	if (p->protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = p->at;
+
+		if ((void *)tcp + 8 > p->end || p->transport_length < 8)
+			return;
+		p->source_port = tcp->source;
+		p->destination_port = tcp->dest;
+		if (p->quoted) {
+			p->has_ports = 1;
+			return;
+		}
+		if ((void *)(tcp + 1) > p->end || tcp->doff < 5 ||
+		    p->transport_length < tcp->doff * 4)
+			return;
+		p->tcp_flags = ((__u8 *)tcp)[13];
+		p->has_ports = 1;
+	} else if (p->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = take(p, sizeof(*udp));
+
+		if (!udp || p->transport_length < sizeof(*udp))
+			return;
+		p->source_port = udp->source;
+		p->destination_port = udp->dest;
+		p->has_ports = 1;
+	}
+}
+
+INLINE int parse(struct packet *p)
+{
+	__be16 protocol = parse_link(p);
+	int verdict;
+
+	if (!protocol)
+		return VERDICT_MALFORMED;
+	if (protocol == HTONS(ETH_P_IP))
+		verdict = parse_ipv4(p);
+	else if (protocol == HTONS(ETH_P_IPV6))
+		verdict = parse_ipv6(p);
+	else
+		return VERDICT_NOT_IP;
+	if (verdict)
+		return verdict;
+	parse_transport(p);
+	return GO_ON;
+}
