@@ -57,16 +57,9 @@ class Links:
         except HostError as native:
             if isinstance(native.__cause__, OSError) and native.__cause__.errno == _EBUSY:
                 raise
-            found = self._attach(program, ifindex, interface, "generic")
-            return (
-                Attachment(
-                    interface=interface,
-                    xdp_mode="generic",
-                    warning=f"{native.message}: attached in generic mode, which is several times slower",
-                )
-                if found
-                else found
-            )
+            self._attach(program, ifindex, interface, "generic")
+            warning = f"{native.message}: attached in generic mode, several times slower"
+            return Attachment(interface=interface, xdp_mode="generic", warning=warning)
 
     def detach(self, interface: str) -> None:
         """Raises NotFoundError if the program is not attached there."""

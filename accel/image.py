@@ -111,13 +111,13 @@ def backend_words(leaf: Any, placed: PlacedBackend) -> Words:
 
 def _swapped(port: int) -> int:
     """A 16-bit number as it reads in memory when it is stored in network order."""
-    return int.from_bytes(port.to_bytes(2, "big"), "little" if struct.pack("=H", 1)[0] else "big")
+    return int(struct.unpack("=H", struct.pack("!H", port))[0])
 
 
 def _constant_sum(source: bytes, destination: bytes) -> int:
     """The one's complement sum over what all outer IPv4 headers of a backend share (RFC 791)."""
     constant = struct.pack("!HHBB", 0x4500, 0x4000, OUTER_TTL, 0) + source + destination
-    total = sum(struct.unpack(f"={len(constant) // 2}H", constant))
+    total: int = sum(struct.unpack(f"={len(constant) // 2}H", constant))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total

@@ -1,4 +1,4 @@
-"""The map of rings: one inner map for each service, swapped whole, so no packet sees half a ring."""
+"""The map of rings: an inner map for each service, swapped whole: no packet sees half a ring."""
 
 from __future__ import annotations
 

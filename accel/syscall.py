@@ -6,6 +6,7 @@ kernel's errno. File descriptors are plain integers, owned by the caller.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -163,18 +164,28 @@ def prog_load(kind: int, code: bytes, *, license: str, name: str = "", attach_ty
     instructions, gpl = _buffer(code), _buffer(license.encode() + b"\0")
 
     def attr(level: int, size: int, log: int) -> bytes:
-        head = struct.pack("<IIQQIIQII", kind, len(code) // 8, _address(instructions), _address(gpl),
-                           level, size, log, 0, 0)  # fmt: skip
-        return head + struct.pack("<16sII", name.encode()[:15], 0, attach_type)
+        return struct.pack(
+            "<IIQQIIQII16sII",
+            kind,
+            len(code) // 8,
+            _address(instructions),
+            _address(gpl),
+            level,
+            size,
+            log,
+            0,
+            0,
+            name.encode()[:15],
+            0,
+            attach_type,
+        )
 
     try:
         return bpf(_PROG_LOAD, attr(0, 0, 0))
     except OSError as e:
         log = ctypes.create_string_buffer(16 << 20)
-        try:
+        with contextlib.suppress(OSError):
             os.close(bpf(_PROG_LOAD, attr(1, len(log), _address(log))))
-        except OSError:
-            pass
         raise VerifierError(e.errno or 0, log.value.decode(errors="replace")) from None
 
 
