@@ -1,0 +1,91 @@
+"""Why the program did with a packet what it did, in sentences. Pure."""
+
+from __future__ import annotations
+
+from accel.datapath import Outcome
+from accel.image import admitted
+from accel.model import Mode, Service, State
+from accel.placed import PlacedBackend, PlacedService
+
+
+def steps(
+    *,
+    packet: str,
+    outcome: Outcome,
+    service: PlacedService | None,
+    backend: PlacedBackend | None,
+) -> list[str]:
+    """The steps of the decision in their order; `packet` says what came in."""
+    return [
+        f"In comes {packet}.",
+        *_service_step(service),
+        *(_choice_steps(outcome, service, backend) if service else ()),
+        *(_way_steps(backend) if backend and outcome.verdict.forward else ()),
+        f"{outcome.action}, verdict {outcome.verdict.label}: {outcome.verdict.meaning}.",
+    ]
+
+
+def endpoint(service: Service) -> str:
+    """Where clients reach it, as in "tcp 192.0.2.1 port 443"."""
+    port = f"port {service.port}" if service.port else "any port"
+    return f"{service.protocol.name.lower()} {service.address} {port}"
+
+
+def _service_step(service: PlacedService | None) -> list[str]:
+    if service is None:
+        return ["No service was found for it: the gateway has nothing to steer."]
+    return [f"It is for service {service.service.name!r}: {endpoint(service.service)}."]
+
+
+def _choice_steps(
+    outcome: Outcome, service: PlacedService, backend: PlacedBackend | None
+) -> list[str]:
+    admitted_ones = [b for b in service.backends if admitted(b)]
+    if outcome.known_flow and backend:
+        return [
+            f"The flow cache knows the connection: it stays at backend {backend.backend.name!r}, "
+            f"whose state is {backend.backend.state.name.lower()}."
+        ]
+    if outcome.slot is not None and backend:
+        total = sum(b.backend.weight for b in admitted_ones)
+        return [
+            "The flow cache does not know the connection.",
+            f"The hash of its addresses and ports is slot {outcome.slot} of "
+            f"{service.service.ring_size} in the ring, which belongs to backend "
+            f"{backend.backend.name!r} (weight {backend.backend.weight} of {total}, "
+            f"{len(admitted_ones)} of {len(service.backends)} backends get new flows).",
+        ]
+    if not admitted_ones:
+        return [_why_none(service)]
+    return []
+
+
+def _why_none(service: PlacedService) -> str:
+    if not service.backends:
+        return "The service has no backends: add one."
+    waiting = [b for b in service.backends if b.backend.state is State.UP]
+    if waiting:
+        return (
+            f"No backend can be reached: {len(waiting)} of {len(service.backends)} are up, "
+            "but have no next hop. The backend list says why."
+        )
+    return f"None of its {len(service.backends)} backends is up: set the state of one."
+
+
+def _way_steps(backend: PlacedBackend) -> list[str]:
+    mode, address, hop = backend.backend.mode, backend.backend.address, backend.next_hop
+    if mode is Mode.LOCAL:
+        return ["Mode local: it goes up this host's own stack, unchanged."]
+    if hop is None:
+        return [f"No next hop is known for {address}."]
+    how = {
+        Mode.IPIP: f"wrapped in IPv{address.version} from {hop.source} to {address}",
+        Mode.GUE: f"wrapped in UDP port {backend.backend.gue_port} over IPv{address.version} "
+        f"from {hop.source} to {address}",
+        Mode.L2DSR: "only its MAC addresses are rewritten",
+    }[mode]
+    return [
+        f"Mode {mode.name.lower()}: {how}.",
+        f"It leaves by {hop.interface} for MAC address {hop.mac.hex(':')}, "
+        f"where packets of {hop.mtu} bytes fit.",
+    ]

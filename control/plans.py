@@ -1,0 +1,167 @@
+"""What each kind of write would change. Pure: a plan looks at a state and returns changes.
+
+A plan raises the errors of the write: InvalidError, NotFoundError, ExistsError, RevisionError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import TypeVar
+
+from accel.control.state import Change, State
+from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
+from accel.model import Backend, Service, check_desired
+
+Plan = Callable[[State], list[Change]]
+T = TypeVar("T", Service, Backend)
+
+
+def create_service(service: Service, *, expected_revision: int = 0) -> Plan:
+    """`expected_revision` is that of the whole store; 0 for any."""
+
+    def plan(state: State) -> list[Change]:
+        _expect("the store", state.revision, expected_revision)
+        service.check()
+        if service.name in state.services:
+            raise ExistsError("service", service.name, hint="update it instead")
+        _check_free(service, state)
+        return [Change(before=None, after=service)]
+
+    return plan
+
+
+def update_service(
+    name: str, merge: Callable[[Service], Service], *, expected_revision: int = 0
+) -> Plan:
+    """`merge` makes the new service of the old one; `expected_revision` is that of the service."""
+
+    def plan(state: State) -> list[Change]:
+        before = state.service(name)
+        _expect(f"service {name!r}", before.revision, expected_revision)
+        after = merge(before).check()
+        _check_free(after, state)
+        return _changed(before, after)
+
+    return plan
+
+
+def delete_service(name: str, *, expected_revision: int = 0) -> Plan:
+    """With its backends; `expected_revision` is that of the service."""
+
+    def plan(state: State) -> list[Change]:
+        before = state.service(name)
+        _expect(f"service {name!r}", before.revision, expected_revision)
+        return [
+            *(Change(before=b, after=None) for b in state.backends[name].values()),
+            Change(before=before, after=None),
+        ]
+
+    return plan
+
+
+def create_backend(backend: Backend, *, expected_revision: int = 0) -> Plan:
+    """`expected_revision` is that of the whole store; 0 for any."""
+
+    def plan(state: State) -> list[Change]:
+        _expect("the store", state.revision, expected_revision)
+        backend.check()
+        if backend.service not in state.services:
+            raise NotFoundError("service", backend.service, hint="create the service first")
+        if backend.name in state.backends[backend.service]:
+            raise ExistsError(
+                "backend", f"{backend.service}/{backend.name}", hint="update it instead"
+            )
+        return [Change(before=None, after=backend)]
+
+    return plan
+
+
+def update_backend(
+    service: str, name: str, merge: Callable[[Backend], Backend], *, expected_revision: int = 0
+) -> Plan:
+    """`merge` makes the new backend of the old one; `expected_revision` is that of the backend."""
+
+    def plan(state: State) -> list[Change]:
+        before = state.backend(service, name)
+        _expect(f"backend '{service}/{name}'", before.revision, expected_revision)
+        return _changed(before, merge(before).check())
+
+    return plan
+
+
+def delete_backend(service: str, name: str, *, expected_revision: int = 0) -> Plan:
+    """`expected_revision` is that of the backend."""
+
+    def plan(state: State) -> list[Change]:
+        before = state.backend(service, name)
+        _expect(f"backend '{service}/{name}'", before.revision, expected_revision)
+        return [Change(before=before, after=None)]
+
+    return plan
+
+
+def apply(
+    services: Sequence[Service],
+    backends: Sequence[Backend],
+    *,
+    prune: bool = False,
+    expected_revision: int = 0,
+) -> Plan:
+    """The whole desired state; with `prune` what is not named is deleted, else it stays.
+
+    Deletions come first, backends before their service; then services before their backends.
+    """
+
+    def plan(state: State) -> list[Change]:
+        _expect("the store", state.revision, expected_revision)
+        named = {service.name for service in services}
+        kept = [] if prune else [s for s in state.services.values() if s.name not in named]
+        taken = {service.key: service.name for service in kept}
+        for i, service in enumerate(services):
+            if service.key in taken:
+                raise _not_free(f"services[{i}].address", taken[service.key])
+        desired = check_desired(chain(services, kept), backends)
+        changes: list[Change] = []
+        if prune:
+            wanted = desired.backends
+            changes += (
+                Change(before=b, after=None) for b in state.every_backend() if b.key not in wanted
+            )
+            changes += (
+                Change(before=s, after=None) for s in state.services.values() if s.name not in named
+            )
+        for service in services:
+            changes += _changed(state.services.get(service.name), service)
+        for backend in backends:
+            of_service = state.backends.get(backend.service, {})
+            changes += _changed(of_service.get(backend.name), backend)
+        return changes
+
+    return plan
+
+
+def _changed(before: T | None, after: T) -> list[Change]:
+    if before is not None and replace(after, revision=before.revision) == before:
+        return []
+    return [Change(before=before, after=after)]
+
+
+def _expect(what: str, found: int, expected: int) -> None:
+    if expected not in (0, found):
+        raise RevisionError(what, expected=expected, found=found)
+
+
+def _check_free(service: Service, state: State) -> None:
+    for other in state.services.values():
+        if other.key == service.key and other.name != service.name:
+            raise _not_free("service.address", other.name)
+
+
+def _not_free(path: str, name: str) -> InvalidError:
+    return InvalidError(
+        path,
+        f"{name!r} has this address, port and protocol already",
+        hint=f"change or delete {name!r} first, or give another address, port or protocol",
+    )

@@ -1,0 +1,196 @@
+"""accel.v1.GatewayService. Translates only: what is done is done by the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from accel import __version__
+from accel.control import explanation, plans, stats, translate
+from accel.control.gateway import Gateway
+from accel.control.plans import Plan
+from accel.control.state import Object
+from accel.errors import InvalidError
+from accel.model import Backend, Service
+from accel.v1 import gateway_pb2 as pb
+from accel.v1 import gateway_pb2_grpc
+
+
+class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
+    """Raises errors of accel.errors; rpc_errors.ErrorInterceptor makes statuses of them."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def CreateService(self, request: Any, context: Any) -> Any:
+        _given(request, "service")
+        service = translate.service_of(request.service, "service", translate.Addresses())
+        plan = plans.create_service(service, expected_revision=request.expected_revision)
+        return pb.CreateServiceResponse(service=await self._write_one(plan, request))
+
+    async def GetService(self, request: Any, context: Any) -> Any:
+        found = self._gateway.state.service(request.name)
+        return pb.GetServiceResponse(service=translate.service_message(found))
+
+    async def ListServices(self, request: Any, context: Any) -> Any:
+        state = self._gateway.state
+        return pb.ListServicesResponse(
+            services=[translate.service_message(s) for _, s in sorted(state.services.items())],
+            revision=state.revision,
+        )
+
+    async def UpdateService(self, request: Any, context: Any) -> Any:
+        _given(request, "service")
+        plan = plans.update_service(
+            request.service.name,
+            translate.merge_service(request.service),
+            expected_revision=request.expected_revision,
+        )
+        written = await self._write_one(plan, request)
+        return pb.UpdateServiceResponse(
+            service=written or self._message(self._gateway.state.service(request.service.name))
+        )
+
+    async def DeleteService(self, request: Any, context: Any) -> Any:
+        plan = plans.delete_service(request.name, expected_revision=request.expected_revision)
+        await self._gateway.write(plan, validate_only=request.validate_only)
+        return pb.DeleteServiceResponse()
+
+    async def CreateBackend(self, request: Any, context: Any) -> Any:
+        _given(request, "backend")
+        backend = translate.backend_of(request.backend, "backend", translate.Addresses())
+        plan = plans.create_backend(backend, expected_revision=request.expected_revision)
+        return pb.CreateBackendResponse(backend=await self._write_one(plan, request))
+
+    async def GetBackend(self, request: Any, context: Any) -> Any:
+        found = self._gateway.state.backend(request.service, request.name)
+        return pb.GetBackendResponse(backend=self._message(found))
+
+    async def ListBackends(self, request: Any, context: Any) -> Any:
+        state = self._gateway.state
+        if request.service:
+            state.service(request.service)
+        names = [request.service] if request.service else sorted(state.services)
+        found = [b for name in names for _, b in sorted(state.backends[name].items())]
+        return pb.ListBackendsResponse(
+            backends=await asyncio.to_thread(lambda: [self._message(b) for b in found]),
+            revision=state.revision,
+        )
+
+    async def UpdateBackend(self, request: Any, context: Any) -> Any:
+        _given(request, "backend")
+        given = request.backend
+        plan = plans.update_backend(
+            given.service,
+            given.name,
+            translate.merge_backend(given),
+            expected_revision=request.expected_revision,
+        )
+        written = await self._write_one(plan, request)
+        return pb.UpdateBackendResponse(
+            backend=written or self._message(self._gateway.state.backend(given.service, given.name))
+        )
+
+    async def DeleteBackend(self, request: Any, context: Any) -> Any:
+        plan = plans.delete_backend(
+            request.service, request.name, expected_revision=request.expected_revision
+        )
+        await self._gateway.write(plan, validate_only=request.validate_only)
+        return pb.DeleteBackendResponse()
+
+    async def Apply(self, request: Any, context: Any) -> Any:
+        plan = await asyncio.to_thread(_apply_plan, request)
+        written = await self._gateway.write(plan, validate_only=request.validate_only)
+        hop_of = self._gateway.next_hop_of
+        changes = await asyncio.to_thread(
+            lambda: [translate.change_message(change, hop_of) for change in written.changes]
+        )
+        return pb.ApplyResponse(changes=changes, revision=written.revision)
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        watcher = await self._gateway.watch(request.from_revision)
+        try:
+            # The client learns that it is subscribed, before anything happens.
+            await context.send_initial_metadata(())
+            async for event in watcher.events():
+                yield translate.event_message(event, self._gateway.next_hop_of)
+        finally:
+            self._gateway.unwatch(watcher)
+
+    async def GetStats(self, request: Any, context: Any) -> Any:
+        gateway = self._gateway
+        return await asyncio.to_thread(
+            stats.collect, gateway.state, gateway.data_path, gateway.usable_hop, request.service
+        )
+
+    async def Explain(self, request: Any, context: Any) -> Any:
+        gateway = self._gateway
+        question = explanation.question_of(request, gateway.state)
+        return await gateway.exclusively(
+            lambda: explanation.answer(
+                question, gateway.state, gateway.data_path, gateway.usable_hop
+            )
+        )
+
+    async def GetStatus(self, request: Any, context: Any) -> Any:
+        gateway = self._gateway
+        data_path = gateway.data_path
+        return pb.GetStatusResponse(
+            version=__version__,
+            revision=gateway.state.revision,
+            attachments=[_attachment(a) for a in await asyncio.to_thread(data_path.attachments)],
+            pin_path=str(data_path.pin_path or ""),
+            adopted=data_path.adopted,
+            capacities=[
+                pb.Capacity(map=c.map, used=c.used, limit=c.limit, bytes=c.bytes)
+                for c in await asyncio.to_thread(data_path.capacities)
+            ],
+            uptime_seconds=int(time.monotonic() - gateway.started),
+        )
+
+    async def Attach(self, request: Any, context: Any) -> Any:
+        mode = translate.xdp_mode_of(request.mode, "mode")
+        attachment = await self._gateway.attach(_interface(request), mode)
+        return pb.AttachResponse(attachment=_attachment(attachment), warning=attachment.warning)
+
+    async def Detach(self, request: Any, context: Any) -> Any:
+        await self._gateway.detach(_interface(request))
+        return pb.DetachResponse()
+
+    async def _write_one(self, plan: Plan, request: Any) -> Any:
+        """Write what changes one object; its message, or None if that changes nothing."""
+        written = await self._gateway.write(plan, validate_only=request.validate_only)
+        return self._message(written.changes[0].subject) if written.changes else None
+
+    def _message(self, found: Object) -> Any:
+        if isinstance(found, Service):
+            return translate.service_message(found)
+        assert isinstance(found, Backend)
+        return translate.backend_message(found, self._gateway.next_hop_of(found))
+
+
+def _apply_plan(request: Any) -> Plan:
+    addresses = translate.Addresses()
+    return plans.apply(
+        translate.services_of(request.services, addresses),
+        translate.backends_of(request.backends, addresses),
+        prune=request.prune,
+        expected_revision=request.expected_revision,
+    )
+
+
+def _attachment(attachment: Any) -> Any:
+    return pb.Attachment(interface=attachment.interface, xdp_mode=attachment.xdp_mode)
+
+
+def _interface(request: Any) -> str:
+    if not request.interface:
+        raise InvalidError("interface", "is missing", hint="give the name of one, as `ip link` has")
+    return str(request.interface)
+
+
+def _given(request: Any, field: str) -> None:
+    if not request.HasField(field):
+        raise InvalidError(field, "is missing", hint=f"fill in the {field} of the request")

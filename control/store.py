@@ -1,0 +1,323 @@
+"""The desired state in SQLite: written before it is acted on, each write one transaction.
+
+The file is safe against kill -9 at any moment (write-ahead log), and a power cut loses nothing
+that was answered (synchronous=FULL). A write's changes are kept in a log of bounded length, so
+that a Watch can resume; a write that alone is longer than the log leaves it empty.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from accel.control.placement import Placement, Pool, Slot, pool_of
+from accel.control.state import Change, Object, State
+from accel.errors import ExpiredError, HostError
+from accel.model import Backend, Mode, Protocol, Service, parse_address
+from accel.model import State as BackendState
+
+SCHEMA_VERSION = 1
+LOG_LENGTH = 10_000  # changes that are kept for Watch
+
+_SCHEMA = """
+CREATE TABLE store (revision INTEGER NOT NULL, log_floor INTEGER NOT NULL);
+CREATE TABLE services (
+    name TEXT PRIMARY KEY, address TEXT NOT NULL, port INTEGER NOT NULL, protocol INTEGER NOT NULL,
+    ring_size INTEGER NOT NULL, revision INTEGER NOT NULL,
+    number INTEGER NOT NULL, generation INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE backends (
+    service TEXT NOT NULL, name TEXT NOT NULL, address TEXT NOT NULL, weight INTEGER NOT NULL,
+    mode INTEGER NOT NULL, gue_port INTEGER NOT NULL, state INTEGER NOT NULL,
+    revision INTEGER NOT NULL, number INTEGER NOT NULL, generation INTEGER NOT NULL,
+    PRIMARY KEY (service, name)
+) WITHOUT ROWID;
+-- Numbers given back, the one longest ago at the lowest position.
+CREATE TABLE freed (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, number INTEGER NOT NULL,
+    generation INTEGER NOT NULL, UNIQUE (kind, number)
+);
+CREATE TABLE attachments (interface TEXT PRIMARY KEY, wanted INTEGER NOT NULL, mode TEXT NOT NULL);
+CREATE TABLE log (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, revision INTEGER NOT NULL, kind TEXT NOT NULL,
+    before TEXT, after TEXT
+);
+CREATE INDEX log_by_revision ON log (revision);
+INSERT INTO store VALUES (1, 1);
+"""
+
+
+class Store:
+    """One open file. Its user sees to it that calls do not overlap."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create `path`. Raises HostError if it cannot be read or is not ours."""
+        self.path = path
+        try:
+            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            self.created = version == 0
+            if self.created:
+                script = f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                self._db.executescript(script)
+        except (sqlite3.Error, OSError) as error:
+            raise HostError(
+                f"cannot open the state file {path}: {error}",
+                hint="see that its folder is writable and the file is one of acceld, "
+                "or give another with --state",
+            ) from error
+        if version not in (0, SCHEMA_VERSION):
+            self._db.close()
+            raise HostError(
+                f"the state file {path} has schema version {version}, not {SCHEMA_VERSION}",
+                hint="run the acceld that wrote it, or give a new file with --state "
+                "and apply the configuration again",
+            )
+
+    def close(self) -> None:
+        """The file is complete without this, too."""
+        self._db.close()
+
+    def load(self) -> State:
+        """The state as it was last written."""
+        services: dict[str, Service] = {}
+        backends: dict[str, dict[str, Backend]] = {}
+        indices: dict[str, Slot] = {}
+        numbers: dict[tuple[str, str], Slot] = {}
+        for row in self._db.execute("SELECT * FROM services ORDER BY name"):
+            service = _service(row)
+            services[service.name] = service
+            backends[service.name] = {}
+            indices[service.name] = Slot(number=row[-2], generation=row[-1])
+        for row in self._db.execute("SELECT * FROM backends ORDER BY service, name"):
+            backend = _backend(row)
+            backends[backend.service][backend.name] = backend
+            numbers[backend.key] = Slot(number=row[-2], generation=row[-1])
+        return State(
+            revision=self._db.execute("SELECT revision FROM store").fetchone()[0],
+            services=services,
+            backends=backends,
+            placement=Placement(
+                services=pool_of(indices, self._freed("service")),
+                backends=pool_of(numbers, self._freed("backend")),
+            ),
+        )
+
+    def write(self, changes: Sequence[Change], before: State, after: State) -> None:
+        """Make `after` of what is stored, which is `before`; `changes` led from one to the other.
+
+        Raises HostError if it cannot be written; then nothing of it is.
+        """
+        with self._transaction():
+            self._write_objects(changes, after.placement)
+            self._write_freed(before.placement, after.placement)
+            self._write_log(changes, after.revision)
+            self._db.execute("UPDATE store SET revision = ?", (after.revision,))
+
+    def renumber(self, before: Placement, after: Placement) -> None:
+        """Store another placement of the same objects."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE services SET number = ?, generation = ? WHERE name = ?",
+                ((slot.number, slot.generation, k) for k, slot in after.services.taken.items()),
+            )
+            self._db.executemany(
+                "UPDATE backends SET number = ?, generation = ? WHERE service = ? AND name = ?",
+                ((slot.number, slot.generation, *k) for k, slot in after.backends.taken.items()),
+            )
+            self._write_freed(before, after)
+
+    def changes_after(self, revision: int) -> list[tuple[int, Change]]:
+        """The logged changes of higher revisions, each with its revision, oldest first.
+
+        Raises ExpiredError if the log does not reach back, or not up, to `revision`.
+        """
+        floor, current = self._db.execute("SELECT log_floor, revision FROM store").fetchone()
+        if not floor <= revision <= current:
+            raise ExpiredError(
+                f"changes are known after revisions {floor} to {current}, not {revision}",
+                hint="list anew, and watch from the revision of that list",
+            )
+        rows = self._db.execute(
+            "SELECT revision, kind, before, after FROM log WHERE revision > ? ORDER BY position",
+            (revision,),
+        )
+        return [
+            (row[0], Change(before=_object(row[1], row[2]), after=_object(row[1], row[3])))
+            for row in rows
+        ]
+
+    def attachments(self) -> dict[str, tuple[bool, str]]:
+        """Interface to whether it shall be attached, and in which mode."""
+        rows = self._db.execute("SELECT interface, wanted, mode FROM attachments")
+        return {interface: (bool(wanted), mode) for interface, wanted, mode in rows}
+
+    def set_attachment(self, interface: str, *, wanted: bool, mode: str) -> None:
+        """Remember what was said of `interface` last."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO attachments VALUES (?, ?, ?)", (interface, wanted, mode)
+            )
+
+    def forget_attachment(self, interface: str) -> None:
+        """As if nothing had ever been said of `interface`."""
+        with self._transaction():
+            self._db.execute("DELETE FROM attachments WHERE interface = ?", (interface,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise HostError(
+                f"cannot write the state file {self.path}: {error}",
+                hint="nothing was changed; see that the disk is not full and no other "
+                "program has the file open",
+            ) from error
+
+    def _write_objects(self, changes: Sequence[Change], placement: Placement) -> None:
+        indices, numbers = placement.services.taken, placement.backends.taken
+        gone = [change.subject for change in changes if change.after is None]
+        made = [change.after for change in changes if change.after is not None]
+        self._db.executemany(
+            "DELETE FROM backends WHERE service = ? AND name = ?",
+            (b.key for b in gone if isinstance(b, Backend)),
+        )
+        self._db.executemany(
+            "DELETE FROM services WHERE name = ?",
+            ((s.name,) for s in gone if isinstance(s, Service)),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO services VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (*_columns(s), indices[s.name].number, indices[s.name].generation)
+                for s in made
+                if isinstance(s, Service)
+            ),
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO backends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (*_columns(b), numbers[b.key].number, numbers[b.key].generation)
+                for b in made
+                if isinstance(b, Backend)
+            ),
+        )
+
+    def _write_freed(self, before: Placement, after: Placement) -> None:
+        self._write_pool("service", before.services, after.services)
+        self._write_pool("backend", before.backends, after.backends)
+
+    def _write_pool(self, kind: str, before: Pool[Any], after: Pool[Any]) -> None:
+        if before is after:
+            return
+        self._db.executemany(
+            "DELETE FROM freed WHERE kind = ? AND number = ?",
+            ((kind, number) for number in before.freed if number not in after.freed),
+        )
+        self._db.executemany(
+            "INSERT INTO freed (kind, number, generation) VALUES (?, ?, ?)",
+            ((kind, n, g) for n, g in after.freed.items() if n not in before.freed),
+        )
+
+    def _write_log(self, changes: Sequence[Change], revision: int) -> None:
+        if len(changes) > LOG_LENGTH:
+            self._db.execute("DELETE FROM log")
+            self._db.execute("UPDATE store SET log_floor = ?", (revision,))
+            return
+        self._db.executemany(
+            "INSERT INTO log (revision, kind, before, after) VALUES (?, ?, ?, ?)",
+            (
+                (
+                    revision,
+                    "service" if isinstance(change.subject, Service) else "backend",
+                    _text(change.before),
+                    _text(change.after),
+                )
+                for change in changes
+            ),
+        )
+        # Only whole revisions leave the log.
+        last = self._db.execute(
+            "SELECT revision FROM log ORDER BY position DESC LIMIT 1 OFFSET ?", (LOG_LENGTH,)
+        ).fetchone()
+        if last is not None:
+            self._db.execute("DELETE FROM log WHERE revision <= ?", last)
+            self._db.execute("UPDATE store SET log_floor = ?", last)
+
+    def _freed(self, kind: str) -> Iterable[tuple[int, int]]:
+        return self._db.execute(
+            "SELECT number, generation FROM freed WHERE kind = ? ORDER BY position", (kind,)
+        )
+
+
+def _columns(found: Object) -> tuple[Any, ...]:
+    """An object as the first columns of its table."""
+    if isinstance(found, Service):
+        return (
+            found.name,
+            str(found.address),
+            found.port,
+            found.protocol.value,
+            found.ring_size,
+            found.revision,
+        )
+    return (
+        found.service,
+        found.name,
+        str(found.address),
+        found.weight,
+        found.mode.value,
+        found.gue_port,
+        found.state.value,
+        found.revision,
+    )
+
+
+def _service(row: Sequence[Any]) -> Service:
+    return Service(
+        name=row[0],
+        address=parse_address(row[1], "address"),
+        port=row[2],
+        protocol=Protocol(row[3]),
+        ring_size=row[4],
+        revision=row[5],
+    )
+
+
+def _backend(row: Sequence[Any]) -> Backend:
+    return Backend(
+        service=row[0],
+        name=row[1],
+        address=parse_address(row[2], "address"),
+        weight=row[3],
+        mode=Mode(row[4]),
+        gue_port=row[5],
+        state=BackendState(row[6]),
+        revision=row[7],
+    )
+
+
+def _text(found: Object | None) -> str | None:
+    return None if found is None else json.dumps(_columns(found))
+
+
+def _object(kind: str, text: str | None) -> Object | None:
+    if text is None:
+        return None
+    row = json.loads(text)
+    return _service(row) if kind == "service" else _backend(row)

@@ -1,0 +1,168 @@
+"""A data path and a follower in memory, and a daemon made of them: no kernel is needed.
+
+Run as a program it is acceld without a data path:
+    python tests/control/fakes.py --socket S --state D --pin-root P
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from accel import image
+from accel.attach import Attachment
+from accel.control import daemon
+from accel.control.needs import Counts
+from accel.datapath import Capacity, Outcome
+from accel.errors import HostError, NotFoundError
+from accel.model import Address
+from accel.nexthop import Unresolved
+from accel.placed import Limits, NextHop, PlacedService
+from accel.verdicts import Verdict
+
+UNREACHABLE = ipaddress.ip_network("10.99.0.0/16")
+"""Backends there have no next hop."""
+
+
+class FakeDataPath:
+    """Remembers what it was told, in the order of the calls."""
+
+    def __init__(self, pin_root: Path | None, limits: Limits) -> None:
+        self.pin_path = pin_root
+        self.limits = limits
+        self.adopted = False
+        self.services: dict[int, PlacedService] = {}
+        self.calls: list[tuple[object, ...]] = []
+        self.broken = False
+        self._attachments: dict[str, Attachment] = {}
+
+    def _call(self, *call: object) -> None:
+        self.calls.append(call)
+        if self.broken:
+            raise HostError("the map is on fire", hint="put it out")
+
+    def sync(self, services: Sequence[PlacedService], /) -> int:
+        self._call("sync", len(services))
+        self.services = {placed.index: placed for placed in services}
+        return len(services)
+
+    def put(self, service: PlacedService, /) -> int:
+        self._call("put", service.service.name)
+        self.services[service.index] = service
+        return 1
+
+    def remove(self, index: int, /) -> int:
+        self._call("remove", index)
+        return int(self.services.pop(index, None) is not None)
+
+    def reset_backend(self, number: int, /) -> None:
+        self._call("reset_backend", number)
+
+    def reset_service(self, index: int, /) -> None:
+        self._call("reset_service", index)
+
+    def service_counts(self, index: int, /) -> Counts:
+        return {Verdict["ECHO"]: (index, 100 * index), Verdict["NO_BACKEND"]: (0, 0)}
+
+    def backend_counts(self, number: int, /) -> Counts:
+        return {Verdict["FORWARD_FLOW"]: (number, 1000 * number)}
+
+    def gateway_counts(self) -> Counts:
+        return {Verdict["NOT_SERVICE"]: (7, 700)}
+
+    def known_flows(self) -> list[int]:
+        return list(range(self.limits.backends))
+
+    def run(self, frame: bytes, /) -> Outcome:
+        """The first backend of the first service that has one, whatever the frame is."""
+        for placed in self.services.values():
+            for backend in placed.backends:
+                if image.admitted(backend):
+                    return Outcome(
+                        action="XDP_TX",
+                        frame=b"outer" + frame,
+                        verdict=Verdict["FORWARD_SYN"],
+                        service=placed.index,
+                        backend=backend.number,
+                        known_flow=False,
+                        slot=17,
+                        ifindex=1,
+                    )
+        return Outcome(
+            action="XDP_PASS",
+            frame=frame,
+            verdict=Verdict["NOT_SERVICE"],
+            service=0,
+            backend=0,
+            known_flow=False,
+            slot=None,
+            ifindex=0,
+        )
+
+    def attach(self, interface: str, mode: str, /) -> Attachment:
+        self._call("attach", interface, mode)
+        xdp_mode = "generic" if mode == "auto" else mode
+        warning = "no native mode here" if mode == "auto" else ""
+        found = Attachment(interface=interface, xdp_mode=xdp_mode, warning=warning)
+        self._attachments[interface] = found
+        return found
+
+    def detach(self, interface: str, /) -> None:
+        self._call("detach", interface)
+        if interface not in self._attachments:
+            raise NotFoundError("interface", interface)
+        del self._attachments[interface]
+
+    def attachments(self) -> list[Attachment]:
+        return list(self._attachments.values())
+
+    def tick(self) -> None:
+        pass
+
+    def capacities(self) -> list[Capacity]:
+        used = len(self.services)
+        return [Capacity(map="services", used=used, limit=self.limits.services - 1, bytes=4096)]
+
+    def close(self) -> None:
+        pass
+
+
+class FakeFollower:
+    """Every address has a next hop, except those of UNREACHABLE and those in `lost`."""
+
+    def __init__(self, changed: Callable[[set[Address]], None]) -> None:
+        self._changed = changed
+        self.followed: set[Address] = set()
+        self.lost: set[Address] = set()
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    def follow(self, addresses: Collection[Address], /) -> None:
+        self.followed = set(addresses)
+
+    def resolve(self, address: Address, /) -> NextHop | Unresolved:
+        if address in self.lost or (address.version == 4 and address in UNREACHABLE):
+            return Unresolved(problem=f"{address} does not answer ARP on eth9")
+        return NextHop(
+            ifindex=1,
+            interface="lo",
+            mac=bytes.fromhex("020000000001"),
+            source_mac=bytes.fromhex("020000000002"),
+            mtu=1500,
+            source=ipaddress.ip_address("10.0.0.1" if address.version == 4 else "2001:db8::1"),
+        )
+
+    def move(self, *addresses: Address) -> None:
+        """Lose these next hops, or find those that are lost."""
+        self.lost ^= set(addresses)
+        self._changed(set(addresses))
+
+
+if __name__ == "__main__":
+    sys.exit(daemon.main(open_data_path=FakeDataPath, make_follower=FakeFollower))
