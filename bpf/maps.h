@@ -5,13 +5,7 @@
  */
 #pragma once
 
-#define SIZE_IS(type, size) _Static_assert(sizeof(type) == (size), "layout of " #type)
-
-/* An address is 128 bits; IPv4 is ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
-union address {
-	__u32 word[4];
-	__u64 half[2];
-};
+#include "address.h"
 
 /* Port 0: any port. Protocol 0 with port 0: the address as such, for ICMP and fragments. */
 struct service_key {

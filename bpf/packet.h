@@ -2,6 +2,8 @@
 /* The one packet that a run of the program has in hand, and how its bytes are read. */
 #pragma once
 
+#include "address.h"
+
 #define INLINE static __always_inline
 #define NO_SLOT 0xffffffff
 
@@ -15,7 +17,7 @@ struct packet {
 	union address destination;
 	__be16 source_port;
 	__be16 destination_port;
-	__u16 frame_length;
+	__u32 frame_length;
 	__u16 network_length;   /* IP header and all behind it, without Ethernet padding */
 	__u16 transport_length; /* what of it is behind the IP headers */
 	__u8 link_length;       /* Ethernet and VLAN headers */

@@ -8,16 +8,29 @@
 
 #define MAX_EXTENSIONS 6
 #define VLAN_TAGS 2
+#define MAX_LINK 0x1f
+#define MAX_EXTENSION_BYTES 0x7ff
+
+/*
+ * 0, of which the compiler and the verifier know only that it is a number. An offset that has it
+ * in it looks the same whichever headers led there, and the verifier walks on from there once
+ * instead of once for each combination of them (48,000 instructions instead of 617,000).
+ */
+INLINE __u32 nothing(const struct packet *p)
+{
+	return p->frame_length >> 20;
+}
 
 INLINE __be16 parse_link(struct packet *p)
 {
 	struct ethhdr *eth = take(p, sizeof(*eth));
 	__be16 protocol;
+	__u32 length;
 
 	if (!eth)
 		return 0;
 	protocol = eth->h_proto;
-	p->link_length = sizeof(*eth);
+	length = sizeof(*eth);
 #pragma unroll
 	for (int i = 0; i < VLAN_TAGS; i++) {
 		struct vlan_header *vlan;
@@ -28,9 +41,10 @@ INLINE __be16 parse_link(struct packet *p)
 		if (!vlan)
 			return 0;
 		protocol = vlan->protocol;
-		p->link_length += sizeof(*vlan);
+		length += sizeof(*vlan);
 	}
-	p->network = p->at;
+	p->link_length = (length + nothing(p)) & MAX_LINK;
+	p->at = p->network = (void *)eth + p->link_length;
 	return protocol;
 }
 
@@ -46,7 +60,7 @@ INLINE int parse_ipv4(struct packet *p)
 	total = __be16_to_cpu(ip->tot_len);
 	if (total < header || (!p->quoted && p->network + total > p->end))
 		return VERDICT_MALFORMED;
-	if (header > sizeof(*ip) && !take(p, header - sizeof(*ip)))
+	if (!take(p, header - sizeof(*ip)))
 		return VERDICT_MALFORMED;
 	fragment = __be16_to_cpu(ip->frag_off);
 	p->later_fragment = !!(fragment & IP_OFFSET);
@@ -63,7 +77,8 @@ INLINE int parse_ipv4(struct packet *p)
 /* Leaves in p->protocol what is behind the extension headers (RFC 8200 4.1). */
 INLINE int skip_extensions(struct packet *p)
 {
-	__u32 left = p->transport_length;
+	__u32 left = p->transport_length, offset = nothing(p) & MAX_EXTENSION_BYTES;
+	void *start = p->at;
 
 #pragma unroll
 	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
@@ -74,16 +89,18 @@ INLINE int skip_extensions(struct packet *p)
 		if (kind != IPPROTO_HOPOPTS && kind != IPPROTO_ROUTING && kind != IPPROTO_DSTOPTS &&
 		    kind != IPPROTO_FRAGMENT && kind != IPPROTO_AH) {
 			p->transport_length = left;
+			p->at = start + offset;
 			return GO_ON;
 		}
-		x = p->at;
+		x = start + offset;
 		if (i == MAX_EXTENSIONS || (void *)(x + 1) > p->end)
 			return VERDICT_MALFORMED;
 		size = kind == IPPROTO_FRAGMENT ? 8 :
 		       kind == IPPROTO_AH       ? (x->length + 2) * 4 :
 						  (x->length + 1) * 8;
 		/* A routing header with segments left (byte 3): this is not the last destination. */
-		if (size > left || (kind == IPPROTO_ROUTING && (__be16_to_cpu(x->fragment) & 0xff)))
+		if (size > left || offset + size > MAX_EXTENSION_BYTES ||
+		    (kind == IPPROTO_ROUTING && (__be16_to_cpu(x->fragment) & 0xff)))
 			return VERDICT_MALFORMED;
 		left -= size;
 		p->protocol = x->next;
@@ -92,8 +109,7 @@ INLINE int skip_extensions(struct packet *p)
 			p->transport_length = left;
 			return GO_ON;
 		}
-		if (!take(p, size))
-			return VERDICT_MALFORMED;
+		offset = (offset + size) & MAX_EXTENSION_BYTES;
 	}
 	return VERDICT_MALFORMED;
 }
