@@ -1,0 +1,36 @@
+# Everything here sets up what it needs. Root is needed for BPF and namespaces: sudo is used if it is there.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PY := .venv/bin/python
+CASES ?=
+
+.PHONY: help demo test bench lint stubs setup clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/'
+
+demo: setup      ## the gateway at work, in namespaces of its own
+	$(SUDO) $(PY) -m accel.lab.demo
+
+test: setup      ## every test
+	$(SUDO) $(PY) -m pytest
+
+bench: setup     ## measure; CASES=packet,rings for some
+	$(PY) -m pip install --quiet -e '.[test,bench]'
+	$(SUDO) $(PY) -m bench $(if $(CASES),--cases $(CASES))
+
+lint: setup      ## ruff, mypy, buf and clang-format
+	$(PY) -m pytest -q tests/tree
+
+stubs: setup     ## generate accel/v1 from proto/
+	$(PY) -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/accel/v1/*.proto
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml deploy/setup.sh accel/_maglev.c
+	deploy/setup.sh
+	[ -x $(PY) ] || /usr/bin/python3 -m venv --system-site-packages .venv
+	$(PY) -m pip install --quiet -e '.[test]'
+	touch $@
+
+clean:           ## remove what was built
+	rm -rf .venv build dist *.egg-info bench/out accel/*.so
