@@ -1,0 +1,187 @@
+"""The backend's side: IPIP and GUE unwrapped in XDP, for hosts with or without tunnel modules.
+
+The program (bpf/decap.c) takes the outer header off packets that an allowed source sent to one of
+this host's addresses. Everything else it leaves to the host untouched.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import re
+import signal
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pyroute2 import IPRoute
+
+from accel import syscall
+from accel.attach import Attachment, Links
+from accel.errors import HostError, InvalidError
+from accel.image import address_bytes
+from accel.loader import compile_bpf
+from accel.maps import possible_cpus
+from accel.model import DEFAULT_GUE_PORT, Address
+from accel.source import BPF_DIR
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_ADDRESSES = 4096
+_REFRESH_SECONDS = 1.0
+_COUNTER = struct.Struct("=QQ")
+_ENTRY = re.compile(r'V\((\w+), (\w+), ([01]),\s*\\?\s*"([^"]*)"\)')
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecapVerdict:
+    """Why a packet ended as it did: one line of bpf/decap_verdicts.h."""
+
+    name: str
+    action: str
+    expected: bool
+    meaning: str
+
+
+VERDICTS = tuple(
+    DecapVerdict(name=name.lower(), action=action, expected=expected == "1", meaning=meaning)
+    for name, action, expected, meaning in _ENTRY.findall(
+        (BPF_DIR / "decap_verdicts.h").read_text()
+    )
+)
+
+
+class Decap:
+    """The loaded program. It ends with this object: nothing is pinned.
+
+    Raises HostError and ProgramError if it cannot be loaded.
+    """
+
+    def __init__(self, *, allow: Sequence[Network], gue_port: int = DEFAULT_GUE_PORT) -> None:
+        if not allow:
+            raise InvalidError("allow", "is empty", hint="name the gateways' outer addresses")
+        if not 1 <= gue_port <= 65535:
+            raise InvalidError("gue_port", f"{gue_port} is not from 1 to 65535")
+        self._compiled = compile_bpf(
+            BPF_DIR / "decap.c",
+            defines={
+                "GUE_PORT": gue_port,
+                "MAX_PREFIXES": len(allow),
+                "MAX_ADDRESSES": MAX_ADDRESSES,
+            },
+        )
+        self._program = self._compiled.load("decap")
+        self._links = Links(None)
+        self._own: set[Address] = set()
+        for network in allow:
+            bits = network.prefixlen + (96 if network.version == 4 else 0)
+            key = struct.pack("=I", bits) + address_bytes(network.network_address)
+            syscall.map_update(self._compiled.map_fd("allowed"), key, bytes(4))
+
+    def own(self, addresses: Iterable[Address]) -> None:
+        """Unwrap what is sent to these outer destinations, and to no others."""
+        wanted = set(addresses)
+        if len(wanted) > MAX_ADDRESSES:
+            raise InvalidError("addresses", f"{len(wanted)} are more than {MAX_ADDRESSES}")
+        fd = self._compiled.map_fd("own")
+        for address in wanted - self._own:
+            syscall.map_update(fd, address_bytes(address), bytes(4))
+        for address in self._own - wanted:
+            syscall.map_delete(fd, address_bytes(address))
+        self._own = wanted
+
+    def attach(self, interface: str, mode: str = "auto") -> Attachment:
+        """As accel.attach.Links.attach: "auto", "native" or "generic"."""
+        return self._links.attach(self._program, interface, mode)
+
+    def run(self, frame: bytes) -> syscall.TestRun:
+        """One frame through the program, by BPF_PROG_TEST_RUN. It is counted as any other."""
+        return syscall.prog_test_run(self._program, frame)
+
+    def counts(self) -> dict[DecapVerdict, tuple[int, int]]:
+        """Packets and bytes by verdict."""
+        fd, size = self._compiled.map_fd("verdicts"), _COUNTER.size * possible_cpus()
+        counts = {}
+        for number, verdict in enumerate(VERDICTS, start=1):
+            cells = syscall.map_lookup(fd, struct.pack("=I", number), size) or b""
+            packets, count = zip(*_COUNTER.iter_unpack(cells), strict=True)
+            counts[verdict] = (sum(packets), sum(count))
+        return counts
+
+    def close(self) -> None:
+        """Detach and unload."""
+        self._links.close()
+        os.close(self._program)
+
+
+def run(
+    *,
+    interface: str,
+    allow: Sequence[str],
+    gue_port: int = DEFAULT_GUE_PORT,
+    addresses: Sequence[Address] = (),
+    mode: str = "auto",
+) -> int:
+    """Unwrap on `interface` until SIGTERM or SIGINT, then detach and log the counts. Returns 0.
+
+    `allow` are the prefixes of outer sources. The outer destinations are `addresses`, or those of
+    the interface, followed while it runs. Raises InvalidError, NotFoundError and HostError.
+    """
+    ends = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    decap = Decap(allow=parse_prefixes(allow), gue_port=gue_port)
+    try:
+        attachment = decap.attach(interface, mode)
+        if attachment.warning:
+            _log.warning("%s", attachment.warning)
+        known: set[Address] | None = None
+        while True:
+            found = set(addresses) or addresses_of(interface)
+            if found != known:
+                decap.own(found)
+                known = found
+                _log.info("%s", _status(attachment, found))
+            if signal.sigtimedwait(ends, _REFRESH_SECONDS):
+                break
+        for verdict, (packets, size) in decap.counts().items():
+            if packets:
+                _log.info("%s: %d packets, %d bytes", verdict.name, packets, size)
+    finally:
+        decap.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return 0
+
+
+def parse_prefixes(texts: Sequence[str]) -> list[Network]:
+    """From their text forms; an address is a prefix of its full length. Raises InvalidError."""
+    prefixes: list[Network] = []
+    for i, text in enumerate(texts):
+        try:
+            prefixes.append(ipaddress.ip_network(text))
+        except ValueError as error:
+            raise InvalidError(
+                f"allow[{i}]", f"{error}", hint="write it as 10.0.0.0/24, 10.0.0.1 or fd00::/64"
+            ) from None
+    return prefixes
+
+
+def addresses_of(interface: str) -> set[Address]:
+    """The addresses that the interface has now. Raises HostError if it is gone."""
+    with IPRoute() as netlink:
+        try:
+            index = socket.if_nametoindex(interface)
+        except OSError:
+            raise HostError(
+                f"interface {interface!r} is gone", hint="start again when it is back"
+            ) from None
+        found = netlink.get_addr(index=index)
+        texts = [m.get("local") or m.get("address") for m in found]
+    return {ipaddress.ip_address(text) for text in texts}
+
+
+def _status(attachment: Attachment, addresses: set[Address]) -> str:
+    listed = ", ".join(sorted(str(a) for a in addresses)) or "no address yet"
+    return f"unwrapping on {attachment.interface} ({attachment.xdp_mode}) for {listed}"
