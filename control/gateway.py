@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
@@ -28,6 +29,7 @@ from accel.placed import NextHop, PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path
+LINES = 10  # of the log that one event may take
 FEW = 16  # services that are written one by one; more are written as a whole
 
 _log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class Gateway:
         self._store = store
         self._follower: Follower = make_follower(self._on_next_hops)
         self._hops: dict[Address, NextHop | Unresolved] = {}
-        self._users: Counter[Address] = Counter()
+        self._users: dict[Address, int] = {}
         self._moved: set[Address] = set()
         self._new: set[Address] = set()
         self._hub = Hub()
@@ -181,30 +183,33 @@ class Gateway:
 
     def _follow(self, changes: Iterable[Change]) -> None:
         """Follow the addresses of the backends that came, and no longer those of what went."""
-        touched: set[Address] = set()
+        gone: set[Address] = set()
+        new: list[Address] = []
         for change in changes:
-            for backend, step in ((change.before, -1), (change.after, 1)):
+            # What comes is counted before what goes: an address that stays is then never at 0.
+            for backend, step in ((change.after, 1), (change.before, -1)):
                 if isinstance(backend, Backend) and backend.mode is not Mode.LOCAL:
-                    self._users[backend.address] += step
-                    touched.add(backend.address)
-        gone = {address for address in touched if self._users[address] == 0}
-        new = {address for address in touched - gone if address not in self._hops}
+                    count = self._users.get(backend.address, 0) + step
+                    self._users[backend.address] = count
+                    if count == 0:
+                        gone.add(backend.address)
+                    elif count == step:
+                        new.append(backend.address)
         for address in gone:
-            del self._users[address]
-            self._hops.pop(address, None)
+            if self._users[address] == 0:
+                del self._users[address]
+                self._hops.pop(address, None)
         if gone or new:
             self._follower.follow(self._users.keys())
         for address in new:
             self._hops[address] = self._follower.resolve(address)
-        self._new |= new
+        self._new.update(new)
 
     def _warn_of_new(self) -> None:
         """Say which new addresses had a second and still have no next hop."""
         new, self._new = self._new, set()
-        for address in new:
-            hop = self._hops.get(address)
-            if isinstance(hop, Unresolved):
-                _log.warning("no next hop for %s: %s", address, hop.problem)
+        hops = {address: self._hops.get(address) for address in new}
+        _log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
 
     def _on_next_hops(self, addresses: set[Address]) -> None:
         waiting = bool(self._moved)
@@ -225,7 +230,7 @@ class Gateway:
             if not hops:
                 return
             moved = [b for b in self.state.every_backend() if b.address in hops]
-            _log_hops(hops, moved)
+            _log_hops({address: after for address, (_, after) in hops.items()})
             try:
                 await self._to_data_path(lambda: self._redirect({b.service for b in moved}))
             except AccelError as error:
@@ -388,21 +393,17 @@ def _kind(change: Change) -> str:
     return "deleted" if change.after is None else "updated"
 
 
-def _log_hops(
-    hops: Mapping[Address, tuple[NextHop | Unresolved | None, NextHop | Unresolved]],
-    moved: Sequence[Backend],
-) -> None:
-    users = Counter(backend.address for backend in moved)
-    for address, (_, hop) in hops.items():
-        if isinstance(hop, NextHop):
-            _log.info(
-                "next hop of %s (%d backends) is %s on %s",
-                address,
-                users[address],
-                hop.mac.hex(":"),
-                hop.interface,
-            )
-        else:
-            _log.warning(
-                "no next hop for %s (%d backends): %s", address, users[address], hop.problem
-            )
+def _log_hops(hops: Mapping[Address, NextHop | Unresolved]) -> None:
+    found = {address: hop for address, hop in hops.items() if isinstance(hop, NextHop)}
+    for address, hop in islice(found.items(), LINES):
+        _log.info("next hop of %s is %s on %s", address, hop.mac.hex(":"), hop.interface)
+    if len(found) > LINES:
+        _log.info("and so for %d more addresses", len(found) - LINES)
+    _log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
+
+
+def _log_unresolved(hops: Mapping[Address, Unresolved]) -> None:
+    for address, hop in islice(hops.items(), LINES):
+        _log.warning("no next hop for backends at %s: %s", address, hop.problem)
+    if len(hops) > LINES:
+        _log.warning("and %d more addresses: see the list of backends", len(hops) - LINES)

@@ -6,8 +6,9 @@ A plan raises the errors of the write: InvalidError, NotFoundError, ExistsError,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from itertools import chain
+from operator import attrgetter
 from typing import TypeVar
 
 from accel.control.state import Change, State
@@ -16,6 +17,11 @@ from accel.model import Backend, Service, check_desired
 
 Plan = Callable[[State], list[Change]]
 T = TypeVar("T", Service, Backend)
+_said = {
+    kind: attrgetter(*(field.name for field in fields(kind) if field.name != "revision"))
+    for kind in (Service, Backend)
+}
+"""All that a caller says of an object."""
 
 
 def create_service(service: Service, *, expected_revision: int = 0) -> Plan:
@@ -103,19 +109,20 @@ def delete_backend(service: str, name: str, *, expected_revision: int = 0) -> Pl
 
 
 def apply(
-    services: Sequence[Service],
-    backends: Sequence[Backend],
+    read: Callable[[int], tuple[Sequence[Service], Sequence[Backend]]],
     *,
     prune: bool = False,
     expected_revision: int = 0,
 ) -> Plan:
     """The whole desired state; with `prune` what is not named is deleted, else it stays.
 
+    `read` gives it with the revision that it is to bear, so that it need not be copied for that.
     Deletions come first, backends before their service; then services before their backends.
     """
 
     def plan(state: State) -> list[Change]:
         _expect("the store", state.revision, expected_revision)
+        services, backends = read(state.revision + 1)
         named = {service.name for service in services}
         kept = [] if prune else [s for s in state.services.values() if s.name not in named]
         taken = {service.key: service.name for service in kept}
@@ -143,7 +150,7 @@ def apply(
 
 
 def _changed(before: T | None, after: T) -> list[Change]:
-    if before is not None and replace(after, revision=before.revision) == before:
+    if before is not None and _said[type(after)](before) == _said[type(after)](after):
         return []
     return [Change(before=before, after=after)]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from accel import __version__
 from accel.control import explanation, plans, stats, translate
 from accel.control.gateway import Gateway
 from accel.control.plans import Plan
-from accel.control.state import Object
 from accel.errors import InvalidError
 from accel.model import Backend, Service
 from accel.v1 import gateway_pb2 as pb
@@ -28,18 +28,19 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         _given(request, "service")
         service = translate.service_of(request.service, "service", translate.Addresses())
         plan = plans.create_service(service, expected_revision=request.expected_revision)
-        return pb.CreateServiceResponse(service=await self._write_one(plan, request))
+        written = await self._write_one(plan, request)
+        return self._put_service(pb.CreateServiceResponse(), written)
 
     async def GetService(self, request: Any, context: Any) -> Any:
         found = self._gateway.state.service(request.name)
-        return pb.GetServiceResponse(service=translate.service_message(found))
+        return self._put_service(pb.GetServiceResponse(), found)
 
     async def ListServices(self, request: Any, context: Any) -> Any:
         state = self._gateway.state
-        return pb.ListServicesResponse(
-            services=[translate.service_message(s) for _, s in sorted(state.services.items())],
-            revision=state.revision,
-        )
+        response = pb.ListServicesResponse(revision=state.revision)
+        for _, service in sorted(state.services.items()):
+            translate.put_service(response.services.add(), service)
+        return response
 
     async def UpdateService(self, request: Any, context: Any) -> Any:
         _given(request, "service")
@@ -49,8 +50,9 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
             expected_revision=request.expected_revision,
         )
         written = await self._write_one(plan, request)
-        return pb.UpdateServiceResponse(
-            service=written or self._message(self._gateway.state.service(request.service.name))
+        return self._put_service(
+            pb.UpdateServiceResponse(),
+            written or self._gateway.state.service(request.service.name),
         )
 
     async def DeleteService(self, request: Any, context: Any) -> Any:
@@ -62,22 +64,28 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         _given(request, "backend")
         backend = translate.backend_of(request.backend, "backend", translate.Addresses())
         plan = plans.create_backend(backend, expected_revision=request.expected_revision)
-        return pb.CreateBackendResponse(backend=await self._write_one(plan, request))
+        written = await self._write_one(plan, request)
+        return self._put_backend(pb.CreateBackendResponse(), written)
 
     async def GetBackend(self, request: Any, context: Any) -> Any:
         found = self._gateway.state.backend(request.service, request.name)
-        return pb.GetBackendResponse(backend=self._message(found))
+        return self._put_backend(pb.GetBackendResponse(), found)
 
     async def ListBackends(self, request: Any, context: Any) -> Any:
         state = self._gateway.state
         if request.service:
             state.service(request.service)
         names = [request.service] if request.service else sorted(state.services)
-        found = [b for name in names for _, b in sorted(state.backends[name].items())]
-        return pb.ListBackendsResponse(
-            backends=await asyncio.to_thread(lambda: [self._message(b) for b in found]),
-            revision=state.revision,
-        )
+        response = pb.ListBackendsResponse(revision=state.revision)
+
+        def fill() -> None:
+            for name in names:
+                for _, backend in sorted(state.backends[name].items()):
+                    hop = self._gateway.next_hop_of(backend)
+                    translate.put_backend(response.backends.add(), backend, hop)
+
+        await asyncio.to_thread(fill)
+        return response
 
     async def UpdateBackend(self, request: Any, context: Any) -> Any:
         _given(request, "backend")
@@ -89,8 +97,9 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
             expected_revision=request.expected_revision,
         )
         written = await self._write_one(plan, request)
-        return pb.UpdateBackendResponse(
-            backend=written or self._message(self._gateway.state.backend(given.service, given.name))
+        return self._put_backend(
+            pb.UpdateBackendResponse(),
+            written or self._gateway.state.backend(given.service, given.name),
         )
 
     async def DeleteBackend(self, request: Any, context: Any) -> Any:
@@ -101,13 +110,20 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         return pb.DeleteBackendResponse()
 
     async def Apply(self, request: Any, context: Any) -> Any:
-        plan = await asyncio.to_thread(_apply_plan, request)
-        written = await self._gateway.write(plan, validate_only=request.validate_only)
-        hop_of = self._gateway.next_hop_of
-        changes = await asyncio.to_thread(
-            lambda: [translate.change_message(change, hop_of) for change in written.changes]
+        plan = plans.apply(
+            partial(translate.desired_of, request),
+            prune=request.prune,
+            expected_revision=request.expected_revision,
         )
-        return pb.ApplyResponse(changes=changes, revision=written.revision)
+        written = await self._gateway.write(plan, validate_only=request.validate_only)
+        response = pb.ApplyResponse(revision=written.revision)
+
+        def fill() -> None:
+            for change in written.changes:
+                translate.put_change(response.changes.add(), change, self._gateway.next_hop_of)
+
+        await asyncio.to_thread(fill)
+        return response
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
         watcher = await self._gateway.watch(request.from_revision)
@@ -160,25 +176,18 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         return pb.DetachResponse()
 
     async def _write_one(self, plan: Plan, request: Any) -> Any:
-        """Write what changes one object; its message, or None if that changes nothing."""
+        """Write what changes one object; the object, or None if that changes nothing."""
         written = await self._gateway.write(plan, validate_only=request.validate_only)
-        return self._message(written.changes[0].subject) if written.changes else None
+        return written.changes[0].after if written.changes else None
 
-    def _message(self, found: Object) -> Any:
-        if isinstance(found, Service):
-            return translate.service_message(found)
-        assert isinstance(found, Backend)
-        return translate.backend_message(found, self._gateway.next_hop_of(found))
+    def _put_service(self, response: Any, service: Service) -> Any:
+        translate.put_service(response.service, service)
+        return response
 
-
-def _apply_plan(request: Any) -> Plan:
-    addresses = translate.Addresses()
-    return plans.apply(
-        translate.services_of(request.services, addresses),
-        translate.backends_of(request.backends, addresses),
-        prune=request.prune,
-        expected_revision=request.expected_revision,
-    )
+    def _put_backend(self, response: Any, backend: Backend) -> Any:
+        hop = self._gateway.next_hop_of(backend)
+        translate.put_backend(response.backend, backend, hop)
+        return response
 
 
 def _attachment(attachment: Any) -> Any:

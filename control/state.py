@@ -69,12 +69,11 @@ class State:
 
     def stamp(self, changes: Iterable[Change]) -> list[Change]:
         """The same changes, their outcome bearing the revision that they would be written at."""
+        revision = self.revision + 1
         return [
             change
-            if change.after is None
-            else Change(
-                before=change.before, after=replace(change.after, revision=self.revision + 1)
-            )
+            if change.after is None or change.after.revision == revision
+            else Change(before=change.before, after=replace(change.after, revision=revision))
             for change in changes
         ]
 
