@@ -1,0 +1,134 @@
+"""What is compared: our gateway and the yardstick, each with the same services and backends."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from accel.datapath import DataPath
+from accel.loader import compile_bpf
+from accel.model import Address, Backend, Protocol, Service
+from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
+from accel.source import BPF_DIR
+from accel.verdicts import Verdict
+from accel import syscall
+from bench.frames import PORT, SERVICE4, SERVICE6
+from bench.harness import HERE
+
+_HOP_MAC, _OWN_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
+_LOOPBACK = 1  # what test runs come in by: to leave by it is XDP_TX
+BACKENDS = 100
+
+
+def place(
+    address: Address,
+    protocol: Protocol,
+    *,
+    index: int,
+    first: int,
+    backends: int = BACKENDS,
+    port: int = PORT,
+    ring_size: int = 65537,
+) -> PlacedService:
+    """A service with so many backends of its address's version, numbered from `first` on."""
+    name = f"s{index}"
+    base = int(ip_address("10.200.0.0" if address.version == 4 else "2001:db8:b::"))
+    source = ip_address("10.255.0.1" if address.version == 4 else "2001:db8::1")
+    hop = NextHop(
+        ifindex=_LOOPBACK,
+        interface="lo",
+        mac=_HOP_MAC,
+        source_mac=_OWN_MAC,
+        mtu=1500,
+        source=source,
+    )
+    return PlacedService(
+        service=Service(
+            name=name, address=address, port=port, protocol=protocol, ring_size=ring_size
+        ),
+        index=index,
+        backends=tuple(
+            PlacedBackend(
+                backend=Backend(service=name, name=f"b{i}", address=type(address)(base + first + i)),
+                number=first + i,
+                generation=0,
+                next_hop=hop,
+            )
+            for i in range(backends)
+        ),
+    )
+
+
+THREE = (
+    place(SERVICE4, Protocol.TCP, index=1, first=1),
+    place(SERVICE4, Protocol.UDP, index=2, first=1 + BACKENDS),
+    place(SERVICE6, Protocol.TCP, index=3, first=1 + 2 * BACKENDS),
+)
+
+
+class Ours:
+    """A data path with `services`, nothing pinned."""
+
+    def __init__(
+        self, services: Sequence[PlacedService] = THREE, limits: Limits | None = None
+    ) -> None:
+        self.path = DataPath.open(None, limits or Limits())
+        self.path.sync(services)
+        self._numbers = [b.number for s in services for b in s.backends]
+
+    @property
+    def program(self) -> int:
+        """Its file descriptor."""
+        return self.path.program
+
+    def seen(self, verdict: Verdict) -> int:
+        """How many packets ended in `verdict` so far."""
+        if not verdict.forward:
+            return self.path.gateway_counts()[verdict][0]
+        return sum(self.path.backend_counts(n)[verdict][0] for n in self._numbers)
+
+
+class Yardstick:
+    """bench/yardstick.c with the same three services."""
+
+    def __init__(self, services: Sequence[PlacedService] = THREE, flows: int = 1 << 20) -> None:
+        self._compiled = compile_bpf(
+            HERE / "yardstick.c",
+            defines={"MAX_SERVICES": 1024, "MAX_BACKENDS": 16384, "MAX_FLOWS": flows},
+        )
+        self.program = self._compiled.load("yardstick")
+        for placed in services:
+            s = placed.service
+            self._set(
+                "services",
+                _words(s.address) + struct.pack("!HBx", s.port, s.protocol),
+                struct.pack("=3I", placed.index, placed.backends[0].number, len(placed.backends)),
+            )
+            for b in placed.backends:
+                address = b.backend.address
+                value = _words(address) + struct.pack("=I", address.version)
+                self._set("targets", struct.pack("=I", b.number), value)
+        self._set("gateway_macs", bytes(4), _HOP_MAC + bytes(2))
+        for which, source in enumerate(("10.255.0.1", "2001:db8::1")):
+            self._set("outer_sources", struct.pack("=I", which), _words(ip_address(source)))
+
+    def seen(self, *, known: bool) -> int:
+        """How many packets were of a known flow, or of a new one."""
+        cells = self._compiled.table("of_flows")[1 if known else 2]
+        return sum(int(cell.packets) for cell in cells)
+
+    def _set(self, name: str, key: bytes, value: bytes) -> None:
+        syscall.map_update(self._compiled.map_fd(name), key, value)
+
+
+def parse_floor() -> int:
+    """The program that parses and passes; its file descriptor."""
+    return compile_bpf(HERE / "parse_floor.c").load("parse_floor")
+
+
+def _words(address: Address) -> bytes:
+    return address.packed.ljust(16, b"\0")
+
+
+__all__ = ["BPF_DIR", "Ours", "Yardstick", "parse_floor", "place"]

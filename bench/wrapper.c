@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What BPF_PROG_TEST_RUN repeats: the packet is made anew, as the next flow's, then the program
+ * under test is called. A tail call does not come back, so what that program did to the packet
+ * is undone at the start of the next run. `nothing` is the program that shows what all that costs.
+ */
+#include "../bpf/headers.h"
+#include "../bpf/packet.h"
+
+#define WORDS 10
+#define FRAME (ETH_HLEN + WORDS * 8)
+#define PROGRAMS 16
+#define FIRST_ADDRESS 0x0a000000 /* of the clients, in the lower 32 bits of an IPv6 address */
+#define FIRST_PORT 1024
+#define PORT_BITS 15
+
+/*
+ * One entry, written by user space. IP headers begin 14 bytes into the frame: cut into words from
+ * there on, each field that programs read is in one word. A load that spans two recent stores
+ * would have to wait for both, which no packet from a network card does.
+ */
+struct run {
+	__u64 macs;
+	__u32 macs_rest;
+	__u16 protocol;
+	__u16 program; /* which one is under test */
+	__u32 next; /* counts packets */
+	__u32 step; /* odd; more than 1 visits the flows in another order than they came in */
+	__u32 mask; /* number of flows, a power of two, less one */
+	__u32 pad;
+	__u64 word[WORDS];
+};
+BPF_F_TABLE("array", u32, struct run, runs, 1, BPF_F_MMAPABLE);
+BPF_PROG_ARRAY(programs, PROGRAMS);
+
+int wrapper(struct xdp_md *ctx)
+{
+	__u32 zero = 0, flow, address;
+	struct run *run = runs.lookup(&zero);
+	__u64 *word, port;
+	void *at;
+
+	if (!run)
+		return XDP_ABORTED;
+	/* Also if nothing has grown: what it costs is in the floor then. */
+	if (bpf_xdp_adjust_head(ctx, (int)(ctx->data_end - ctx->data) - FRAME))
+		return XDP_ABORTED;
+	at = (void *)(long)ctx->data;
+	if (at + FRAME > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	flow = run->next++ * run->step & run->mask;
+	address = __cpu_to_be32(FIRST_ADDRESS + (flow >> PORT_BITS));
+	port = __cpu_to_be16(FIRST_PORT + (flow & ((1 << PORT_BITS) - 1)));
+
+	*(__u64 *)at = run->macs;
+	*(__u32 *)(at + 8) = run->macs_rest;
+	*(__u16 *)(at + 12) = run->protocol;
+	word = at + ETH_HLEN;
+#pragma unroll
+	for (int i = 0; i < WORDS; i++) {
+		__u64 value = run->word[i];
+
+		if (run->protocol == HTONS(ETH_P_IP)) {
+			if (i == 1)
+				value = (__u32)value | (__u64)address << 32;
+			if (i == 2)
+				value = (value & ~0xffff00000000ULL) | port << 32;
+		} else {
+			if (i == 2)
+				value = (__u32)value | (__u64)address << 32;
+			if (i == 5)
+				value = (value & ~0xffffULL) | port;
+		}
+		word[i] = value;
+	}
+	programs.call(ctx, run->program);
+	return XDP_ABORTED;
+}
+
+int nothing(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
