@@ -1,11 +1,11 @@
-"""What the daemon answers, as plain values: what is not a Service or a Backend itself."""
+"""What the daemon is asked and answers, as plain values, besides services and backends."""
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
 
-from accel.model import Backend, Service
+from accel.model import Address, Backend, Protocol, Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +95,19 @@ class Stats:
 
     gateway: tuple[Count, ...]
     services: tuple[ServiceStats, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where a packet to be explained goes: a service by its name, or else an address.
+
+    `port` goes with a service only if that is for any port.
+    """
+
+    service: str = ""
+    address: Address | None = None
+    port: int = 0
+    protocol: Protocol | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

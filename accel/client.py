@@ -5,8 +5,6 @@ Plain values in, plain values out; every failure is an error of accel.errors.
 
 from __future__ import annotations
 
-import os
-import socket as sockets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +21,11 @@ from accel.answers import (
     Reached,
     Stats,
     Status,
+    Target,
 )
-from accel.errors import AccelError, UnreachableError
+from accel.errors import AccelError
 from accel.model import Address, Backend, Mode, Protocol, Service, State
+from accel.reach import unreachable
 from accel.remote_errors import from_call
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import gateway_pb2_grpc
@@ -208,22 +208,16 @@ class Client:
         return messages.stats(self._call(self._stub.GetStats, pb.GetStatsRequest(service=service)))
 
     def explain(
-        self,
-        source: tuple[Address, int],
-        *,
-        service: str = "",
-        target: tuple[Address, int, Protocol] | None = None,
-        syn: bool = False,
+        self, source: tuple[Address, int], target: Target, *, syn: bool = False
     ) -> Explanation:
-        """What would happen to a packet from `source` to `service`, or else to `target`."""
-        address, port, protocol = target or ("", 0, None)
+        """What would happen to a packet from `source` to `target`."""
         request = pb.ExplainRequest(
             from_address=str(source[0]),
             from_port=source[1],
-            service=service,
-            to_address=str(address),
-            to_port=port,
-            protocol=messages.PROTOCOLS[protocol] if protocol else None,
+            service=target.service,
+            to_address=str(target.address or ""),
+            to_port=target.port,
+            protocol=messages.PROTOCOLS[target.protocol] if target.protocol else None,
             syn=syn,
         )
         return messages.explanation(self._call(self._stub.Explain, request))
@@ -254,23 +248,3 @@ class Client:
         if error.code() == grpc.StatusCode.UNAVAILABLE:
             return unreachable(self._socket) or from_call(error, where="", seconds=None)
         return from_call(error, where=str(self._socket), seconds=self._seconds)
-
-
-def unreachable(socket: Path) -> UnreachableError | None:
-    """Why no daemon answers at `socket`, or None if one accepts connections there."""
-    start = "start it (systemctl start acceld), or name its socket with --socket or ACCEL_SOCKET"
-    with sockets.socket(sockets.AF_UNIX) as probe:
-        try:
-            probe.connect(os.fspath(socket))
-        except PermissionError:
-            return UnreachableError(
-                f"no permission to use {socket}",
-                hint="run this as root, or as a member of the group that owns its directory",
-            )
-        except FileNotFoundError:
-            return UnreachableError(f"no daemon: {socket} does not exist", hint=start)
-        except ConnectionRefusedError:
-            return UnreachableError(f"no daemon listens at {socket}", hint=start)
-        except OSError as error:
-            return UnreachableError(f"{socket} cannot be used: {error.strerror}", hint=start)
-    return None

@@ -1,7 +1,7 @@
 """Errors of the daemon, made into those of accel.errors again.
 
 A status carries details of google.rpc (AIP-193): BadRequest names the field, ResourceInfo the
-object, ErrorInfo the revisions, QuotaFailure the full map, and Help what to do next.
+object, ErrorInfo the revisions and what to do next.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import Any
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from accel.errors import AccelError, InvalidError, NotFoundError, UnreachableError
+from accel.errors import AccelError, InvalidError, LaggedError, NotFoundError, UnreachableError
 
 _CLASSES = {kind.status: kind for kind in AccelError.__subclasses__()}
 _DETAILS = (
     error_details_pb2.BadRequest,
     error_details_pb2.ResourceInfo,
     error_details_pb2.ErrorInfo,
-    error_details_pb2.Help,
 )
 
 
@@ -35,12 +34,15 @@ def from_call(error: grpc.RpcError, *, where: str, seconds: float | None) -> Acc
             f"the daemon at {where} does not know this call",
             hint="run accel and acceld of the same version",
         )
-    kind = _CLASSES.get(code.name, AccelError)
     details = _details(error)
-    message = error.details() or code.name.lower()
-    hint = _hint(details)
+    kind = _CLASSES.get(code.name, AccelError)
+    if "ErrorInfo" in details and details["ErrorInfo"].reason == "WATCHER_LAGS":
+        kind = LaggedError  # which shares its status with CapacityError
+    hint = str(details["ErrorInfo"].metadata.get("hint", "")) if "ErrorInfo" in details else ""
+    message = (error.details() or code.name.lower()).removesuffix(f" ({hint})")
     if not hint and kind is AccelError:
         hint = "this is a bug of the daemon: please report what journalctl -u acceld says"
+    # Not through the constructor of the class, which would compose the text once more.
     rebuilt = kind.__new__(kind)
     AccelError.__init__(rebuilt, message, hint=hint)
     rebuilt.__dict__.update(_attributes(rebuilt, details))
@@ -57,11 +59,6 @@ def _details(error: grpc.RpcError) -> dict[str, Any]:
                     if packed.Is(kind.DESCRIPTOR):
                         found[kind.DESCRIPTOR.name] = kind.FromString(packed.value)
     return found
-
-
-def _hint(details: dict[str, Any]) -> str:
-    links = details["Help"].links if "Help" in details else ()
-    return str(links[0].description) if links else ""
 
 
 def _attributes(error: AccelError, details: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,26 @@
+"""From the options to a client. gRPC is imported here, when a command first talks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accel.client import Client
+
+DEFAULT_SOCKET = "/run/accel/accel.sock"
+
+
+def socket_path(options: argparse.Namespace) -> Path:
+    """--socket, or else $ACCEL_SOCKET, or else the default."""
+    return Path(options.socket or os.environ.get("ACCEL_SOCKET") or DEFAULT_SOCKET)
+
+
+def client(options: argparse.Namespace) -> Client:
+    """A client of the daemon; nothing is sent yet."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its errors come as exceptions, too
+    from accel.client import Client
+
+    return Client(socket_path(options), seconds=options.timeout)
