@@ -86,8 +86,10 @@ class DataPath:
         """Compile and load; adopt the maps below `pin_root` if they are of this layout.
 
         Nothing is pinned without `pin_root`. The program is not on any interface before the first
-        `sync`, except where an earlier one is: it is replaced then. Raises HostError, ProgramError.
+        `sync`, except where an earlier one is: it is replaced then. Raises HostError, ProgramError,
+        and InvalidError for limits out of range.
         """
+        limits.check()
         folder = pin_root / layout_hash(limits) if pin_root else None
         return cls(MapSet.open(folder, limits), pin_root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accel.errors import InvalidError
 from accel.model import Address, Backend, Service
 
 
@@ -53,3 +54,14 @@ class Limits:
     services: int = 1024
     backends: int = 16384
     flows: int = 1 << 20
+
+    def check(self) -> Limits:
+        """Return self, or raise InvalidError that names the option which is out of range."""
+        for option, value, greatest in (
+            ("--max-services", self.services, 1 << 16),
+            ("--max-backends", self.backends, 1 << 20),  # 20 bits of a word in the flow cache
+            ("--max-flows", self.flows, 1 << 28),
+        ):
+            if not 2 <= value <= greatest:
+                raise InvalidError(option, f"{value} is not from 2 to {greatest}")
+        return self
