@@ -30,8 +30,8 @@ INLINE int write_link(struct packet *p, const struct backend *b)
 
 	if (!eth)
 		return -1;
-	__builtin_memcpy(eth->h_dest, b->mac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, b->source_mac, ETH_ALEN);
+	copy_mac(eth->h_dest, b->mac);
+	copy_mac(eth->h_source, b->source_mac);
 	if (b->vlan) {
 		struct vlan_header *vlan = take(p, sizeof(*vlan));
 
@@ -78,8 +78,8 @@ INLINE int write_ipv6(struct packet *p, const struct backend *b, __u8 protocol, 
 	ip->payload_len = __cpu_to_be16(payload);
 	ip->nexthdr = protocol;
 	ip->hop_limit = OUTER_TTL;
-	__builtin_memcpy(&ip->saddr, &b->source, 16);
-	__builtin_memcpy(&ip->daddr, &b->destination, 16);
+	copy_address(&ip->saddr, &b->source);
+	copy_address(&ip->daddr, &b->destination);
 	return 0;
 }
 

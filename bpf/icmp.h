@@ -12,9 +12,9 @@ INLINE void swap_macs(struct ethhdr *eth)
 {
 	__u8 mac[ETH_ALEN];
 
-	__builtin_memcpy(mac, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, mac, ETH_ALEN);
+	copy_mac(mac, eth->h_source);
+	copy_mac(eth->h_source, eth->h_dest);
+	copy_mac(eth->h_dest, mac);
 }
 
 /* RFC 792, RFC 4443 4.2. The sums over the addresses stay what they are when those are swapped. */
@@ -42,8 +42,8 @@ INLINE int answer_echo(struct packet *p, struct icmp_header *icmp)
 		if ((void *)(ip + 1) > p->end)
 			return VERDICT_MALFORMED;
 		ip->hop_limit = ECHO_TTL;
-		__builtin_memcpy(&ip->saddr, &p->destination, 16);
-		__builtin_memcpy(&ip->daddr, &p->source, 16);
+		copy_address(&ip->saddr, &p->destination);
+		copy_address(&ip->daddr, &p->source);
 		icmp->type = ICMP6_ECHO_REPLY;
 	}
 	after = HTONS(icmp->type << 8);

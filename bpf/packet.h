@@ -39,6 +39,19 @@ struct packet {
 	struct backend *backend;
 };
 
+/* Addresses and MACs in as few loads and stores as they take: memcpy goes by the alignment. */
+INLINE void copy_address(void *to, const void *from)
+{
+	((__u64 *)to)[0] = ((const __u64 *)from)[0];
+	((__u64 *)to)[1] = ((const __u64 *)from)[1];
+}
+
+INLINE void copy_mac(__u8 *to, const __u8 *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
 /* The next `size` bytes if the frame has them all, and the cursor behind them; else NULL. */
 INLINE void *take(struct packet *p, __u32 size)
 {

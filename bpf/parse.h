@@ -129,8 +129,8 @@ INLINE int parse_ipv6(struct packet *p)
 	p->traffic_class = ip->priority << 4 | ip->flow_lbl[0] >> 4;
 	p->network_length = sizeof(*ip) + payload;
 	p->transport_length = payload;
-	__builtin_memcpy(&p->source, &ip->saddr, 16);
-	__builtin_memcpy(&p->destination, &ip->daddr, 16);
+	copy_address(&p->source, &ip->saddr);
+	copy_address(&p->destination, &ip->daddr);
 	return skip_extensions(p);
 }
 

@@ -69,8 +69,8 @@ INLINE int read_link(struct packet *p, struct link_copy *copy)
 
 	if (data + sizeof(struct ethhdr) > p->end)
 		return -1;
-	__builtin_memcpy(copy->destination, data + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(copy->source, data, ETH_ALEN);
+	copy_mac(copy->destination, data + ETH_ALEN);
+	copy_mac(copy->source, data);
 	if (p->link_length >= 18) {
 		if (data + 18 > p->end)
 			return -1;
@@ -92,8 +92,8 @@ INLINE int put_link(struct packet *p, const struct link_copy *copy)
 
 	if (!macs)
 		return -1;
-	__builtin_memcpy(macs, copy->destination, ETH_ALEN);
-	__builtin_memcpy(macs + ETH_ALEN, copy->source, ETH_ALEN);
+	copy_mac(macs, copy->destination);
+	copy_mac(macs + ETH_ALEN, copy->source);
 #pragma unroll
 	for (int i = 0; i < 2; i++) {
 		__be32 *tag;
@@ -154,8 +154,8 @@ INLINE int tell_ipv6(struct packet *p, __u16 mtu)
 	ip->payload_len = HTONS(sizeof(*icmp) + QUOTE_IPV6);
 	ip->nexthdr = IPPROTO_ICMPV6;
 	ip->hop_limit = 64;
-	__builtin_memcpy(&ip->saddr, &p->destination, 16);
-	__builtin_memcpy(&ip->daddr, &p->source, 16);
+	copy_address(&ip->saddr, &p->destination);
+	copy_address(&ip->daddr, &p->source);
 	icmp->type = ICMP6_TOO_BIG;
 	icmp->code = 0;
 	icmp->checksum = 0;
