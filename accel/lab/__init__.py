@@ -7,6 +7,7 @@
 See docs/lab.md for the drawing.
 """
 
-from accel.lab.network import Host, Lab, Segment, Topology
+from accel.lab.hosts import INTERFACE, Host, Segment, Topology
+from accel.lab.network import Lab
 
-__all__ = ["Host", "Lab", "Segment", "Topology"]
+__all__ = ["INTERFACE", "Host", "Lab", "Segment", "Topology"]

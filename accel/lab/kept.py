@@ -6,12 +6,9 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from accel.lab.hosts import Host
 from accel.model import Address
-
-if TYPE_CHECKING:
-    from accel.lab.network import Host
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
 

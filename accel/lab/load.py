@@ -7,10 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from accel.lab.network import Host
+from accel.lab.hosts import Host
 
 _WRITE = "%{exitcode}|%{http_code}|%header{x-backend}|%{size_download}|%{url}|%{errormsg}\\n"
 

@@ -1,91 +1,27 @@
-"""The network of the lab: segments, hosts and routes."""
+"""The network of the lab: what stands where, and how it is taken down."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import ipaddress
 import itertools
 import os
-import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from accel.lab import web
+from accel.lab import unwrap, web
+from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.hosts import INTERFACE, SERVICES, Host, Segment, Topology, add_address
 from accel.lab.namespace import Namespace, sweep
 from accel.model import Address
 
 PREFIX = "accel"
-INTERFACE = "eth0"
-SERVICES = (ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("2001:db8:5e::/64"))
 _serial = itertools.count(1)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Segment:
-    """One link: a bridge on the router, who has the first address of both networks."""
-
-    name: str
-    ipv4: ipaddress.IPv4Network
-    ipv6: ipaddress.IPv6Network
-    mtu: int = 1500
-
-    def addresses(self, number: int) -> tuple[Address, Address]:
-        """The IPv4 and the IPv6 address of host `number` on this link."""
-        return self.ipv4[number], self.ipv6[number]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Topology:
-    """How many hosts there are, and how wide the links are (MTU in bytes).
-
-    Near backends stand on the gateways' own segment, far ones behind the router.
-    A spare router is a second way from the near to the far segment.
-    """
-
-    clients: int = 1
-    gateways: int = 1
-    near: int = 2
-    far: int = 2
-    spare_router: bool = False
-    clients_mtu: int = 1500
-    near_mtu: int = 1500
-    far_mtu: int = 1500
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Host:
-    """A client, gateway or backend: one interface, `INTERFACE`, on one segment."""
-
-    name: str
-    namespace: Namespace
-    segment: Segment
-    ipv4: Address
-    ipv6: Address
-
-    def address(self, version: int) -> Address:
-        """Its IPv4 or IPv6 address."""
-        return self.ipv4 if version == 4 else self.ipv6
-
-    @property
-    def mac(self) -> str:
-        """The MAC address that its interface has now."""
-        link = self.namespace.netlink.get_links(self.namespace.index(INTERFACE))[0]
-        return str(link.get("address"))
-
-    def set_mac(self, mac: str) -> None:
-        """Give its interface another MAC address."""
-        self.namespace.netlink.link("set", index=self.namespace.index(INTERFACE), address=mac)
-
-    def own(self, address: Address) -> None:
-        """Add a service's address to the loopback, where no neighbour is told of it."""
-        _add_address(self.namespace, 1, address, address.max_prefixlen)
 
 
 class Lab:
@@ -147,12 +83,21 @@ class Lab:
                 host.own(address)
         web.start(self.folder, self.backends if hosts is None else hosts, addresses)
 
+    def unwrap(self, hosts: Sequence[Host] | None = None) -> None:
+        """Start `accel backend run` on `hosts`, by default on every backend."""
+        allow = [str(a) for gateway in self.gateways for a in (gateway.ipv4, gateway.ipv6)]
+        unwrap.start(self.backends if hosts is None else hosts, interface=INTERFACE, allow=allow)
+
     def route_services(self, gateway: Host) -> None:
         """The router sends the packets for all service addresses to this gateway."""
         for network in SERVICES:
             self.router.netlink.route(
                 "replace", dst=str(network), gateway=str(gateway.address(network.version))
             )
+
+    def bpffs(self) -> Path:
+        """A BPF file system of the lab's own, for what is pinned."""
+        return mount_bpffs(self.folder)
 
     def port(self, host: Host) -> str:
         """The router's interface that leads to this host."""
@@ -163,7 +108,7 @@ class Lab:
         atexit.unregister(self.close)
         while self._namespaces:
             self._namespaces.pop().remove()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -185,9 +130,9 @@ class Lab:
     def _build(self) -> None:
         topology = self.topology
         clients, near, far = self.segments = (
-            _segment("clients", "203.0.113.0/24", "2001:db8:c::/64", topology.clients_mtu),
-            _segment("near", "10.0.1.0/24", "fd00:1::/64", topology.near_mtu),
-            _segment("far", "10.0.2.0/24", "fd00:2::/64", topology.far_mtu),
+            Segment.of("clients", "203.0.113.0/24", "2001:db8:c::/64", topology.clients_mtu),
+            Segment.of("near", "10.0.1.0/24", "fd00:1::/64", topology.near_mtu),
+            Segment.of("far", "10.0.2.0/24", "fd00:2::/64", topology.far_mtu),
         )
         self.router = self._namespace("router", forwarding=True)
         for segment in self.segments:
@@ -196,7 +141,9 @@ class Lab:
             host = self._host(f"client{i + 1}", clients, 10 + i)
             self.clients.append(host)
         for i in range(topology.gateways):
-            self.gateways.append(self._host(f"gateway{i + 1}", near, 10 + i))
+            gateway = self._host(f"gateway{i + 1}", near, 10 + i)
+            self.router.take_xdp(self.port(gateway))
+            self.gateways.append(gateway)
         for i in range(topology.near + topology.far):
             segment = near if i < topology.near else far
             self.backends.append(self._host(f"b{i + 1}", segment, 101 + i))
@@ -237,7 +184,7 @@ class Lab:
         link.link("add", ifname=segment.name, kind="bridge", br_mcast_snooping=0)
         index = self.router.index(segment.name)
         for address in segment.addresses(1):
-            _add_address(self.router, index, address, _prefix(segment, address))
+            add_address(self.router, index, address, segment.prefix(address))
         link.link("set", index=index, mtu=segment.mtu, state="up")
 
     def _join(self, namespace: Namespace, segment: Segment, name: str, interface: str) -> int:
@@ -258,9 +205,8 @@ class Lab:
         )
         index = namespace.index(interface)
         namespace.netlink.link("set", index=index, state="up")
-        # Checksums are written in full, since XDP sees (and encapsulates) what really is in the
-        # packet; gro makes a veth take the frames that XDP_TX at its other end sends.
-        self.router.offload(port, tx=False, gro=True)
+        # Checksums are written in full: XDP sees, and encapsulates, what really is in the packet.
+        self.router.offload(port, tx=False)
         namespace.offload(interface, tx=False)
         self._ports[name] = port
         return index
@@ -270,7 +216,7 @@ class Lab:
         index = self._join(namespace, segment, name, INTERFACE)
         ipv4, ipv6 = segment.addresses(number)
         for address, gateway in zip((ipv4, ipv6), segment.addresses(1), strict=True):
-            _add_address(namespace, index, address, _prefix(segment, address))
+            add_address(namespace, index, address, segment.prefix(address))
             route: dict[str, Any] = {"family": 2 if address.version == 4 else 10}
             if segment.name == "clients":
                 # What a client behind a full-size link says, wherever the narrow link is.
@@ -283,22 +229,7 @@ class Lab:
         for segment in (near, far):
             index = self._join(self.spare, segment, "spare", segment.name)
             for address in segment.addresses(2):
-                _add_address(self.spare, index, address, _prefix(segment, address))
-
-
-def _segment(name: str, ipv4: str, ipv6: str, mtu: int) -> Segment:
-    return Segment(
-        name=name, ipv4=ipaddress.IPv4Network(ipv4), ipv6=ipaddress.IPv6Network(ipv6), mtu=mtu
-    )
-
-
-def _prefix(segment: Segment, address: Address) -> int:
-    return segment.ipv4.prefixlen if address.version == 4 else segment.ipv6.prefixlen
-
-
-def _add_address(namespace: Namespace, index: int, address: Address, prefix: int) -> None:
-    extra = {"flags": 2} if address.version == 6 else {}  # IFA_F_NODAD
-    namespace.netlink.addr("replace", index=index, address=str(address), prefixlen=prefix, **extra)
+                add_address(self.spare, index, address, segment.prefix(address))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -7,13 +7,10 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from accel.errors import HostError
+from accel.lab.hosts import Host
 from accel.model import Address
-
-if TYPE_CHECKING:
-    from accel.lab.network import Host
 
 BODIES = {"1": 1, "1k": 1 << 10, "1m": 1 << 20}  # path -> bytes
 _START_SECONDS = 10.0
