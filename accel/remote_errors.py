@@ -1,7 +1,7 @@
 """Errors of the daemon, made into those of accel.errors again.
 
 A status carries details of google.rpc (AIP-193): BadRequest names the field, ResourceInfo the
-object, ErrorInfo the revisions and what to do next.
+object, ErrorInfo the reason and revisions, and Help what to do next.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _DETAILS = (
     error_details_pb2.BadRequest,
     error_details_pb2.ResourceInfo,
     error_details_pb2.ErrorInfo,
+    error_details_pb2.Help,
 )
 
 
@@ -38,8 +39,8 @@ def from_call(error: grpc.RpcError, *, where: str, seconds: float | None) -> Acc
     kind = _CLASSES.get(code.name, AccelError)
     if "ErrorInfo" in details and details["ErrorInfo"].reason == "WATCHER_LAGS":
         kind = LaggedError  # which shares its status with CapacityError
-    hint = str(details["ErrorInfo"].metadata.get("hint", "")) if "ErrorInfo" in details else ""
-    message = (error.details() or code.name.lower()).removesuffix(f" ({hint})")
+    hint = str(details["Help"].links[0].description) if "Help" in details else ""
+    message = error.details() or code.name.lower()
     if not hint and kind is AccelError:
         hint = "this is a bug of the daemon: please report what journalctl -u acceld says"
     # Not through the constructor of the class, which would compose the text once more.

@@ -17,7 +17,7 @@ _ACTIONS = {
     "XDP_PASS": "it goes up this host's own stack",
     "XDP_DROP": "it is dropped",
     "XDP_TX": "it leaves by the interface that it came in by",
-    "XDP_REDIRECT": "it leaves",
+    "XDP_REDIRECT": "it leaves by the interface of the next hop",
 }
 
 

@@ -7,12 +7,14 @@ import enum
 import ipaddress
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "faint": "2"}
+_NUMBER = re.compile(r"[\d,]+(\.\d+)?( ?[%kMGT]?B?)?\Z")
 _WORDS = {
     "up": "green",
     "ok": "green",
@@ -123,7 +125,7 @@ def _painted_word(word: str) -> str:
 
 
 def _numeric(text: str) -> bool:
-    return text.rstrip("%").replace(",", "").replace(".", "").isdecimal() or text == "-"
+    return _NUMBER.match(text) is not None
 
 
 def amount(value: float) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from accel.answers import Reached
 from accel.cli.endpoint import endpoint
 from accel.cli.output import Table, plain
-from accel.model import Mode, Service
+from accel.model import Mode, Service, State
 
 
 def plain_service(service: Service) -> dict[str, Any]:
@@ -24,18 +25,23 @@ def plain_backend(reached: Reached) -> dict[str, Any]:
 
 
 def services(found: Iterable[Service], backends: Iterable[Reached]) -> Table:
-    """One row for each service, with the number of its backends that are up."""
-    count: dict[str, list[int]] = {}
+    """One row for each service, with how many of its backends get new flows."""
+    all_: Counter[str] = Counter()
+    ready: Counter[str] = Counter()
     for reached in backends:
-        of = count.setdefault(reached.backend.service, [0, 0])
-        of[0] += reached.backend.state.name == "UP"
-        of[1] += 1
-    rows = []
-    for s in found:
-        up, all_ = count.get(s.name, [0, 0])
-        where = endpoint(s.address, s.port, s.protocol)
-        rows.append((s.name, where, f"{up}/{all_} up", s.ring_size, s.revision))
-    return Table(("NAME", "ADDRESS", "BACKENDS", "RING", "REVISION"), rows)
+        all_[reached.backend.service] += 1
+        ready[reached.backend.service] += reached.backend.state is State.UP and reached.hop.resolved
+    rows = [
+        (
+            s.name,
+            endpoint(s.address, s.port, s.protocol),
+            f"{ready[s.name]}/{all_[s.name]}",
+            s.ring_size,
+            s.revision,
+        )
+        for s in found
+    ]
+    return Table(("NAME", "ADDRESS", "READY", "RING", "REVISION"), rows)
 
 
 def backends(found: Iterable[Reached]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from accel.answers import Reached
 from accel.cli import connect, parser, rows
 from accel.cli.output import blocks, emit, note
 from accel.cli.parser import Commands, Parser
@@ -115,7 +116,7 @@ def _add(options: argparse.Namespace) -> int:
             expected_revision=options.expected_revision,
             validate_only=options.dry_run,
         )
-    _shown(options, made)
+    _shown(options, made, [])
     return 0
 
 
@@ -140,7 +141,8 @@ def _set(options: argparse.Namespace) -> int:
             validate_only=options.dry_run,
             **given,
         )
-    _shown(options, made)
+        backends, _ = client.backends(options.name)
+    _shown(options, made, backends)
     return 0
 
 
@@ -162,11 +164,11 @@ def require_some(given: dict[str, object]) -> None:
         raise InvalidError("set", "nothing to change is named", hint=f"give one of {options}")
 
 
-def _shown(options: argparse.Namespace, service: Service) -> None:
+def _shown(options: argparse.Namespace, service: Service, backends: list[Reached]) -> None:
     emit(
         options.output,
         rows.plain_service(service),
-        lambda: rows.services([service], []).text(),
+        lambda: rows.services([service], backends).text(),
     )
     if options.dry_run:
         note("dry run: nothing was changed")
