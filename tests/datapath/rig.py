@@ -1,0 +1,123 @@
+"""The program under test: a data path with the world in it, and what a packet did to its maps."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from world import World
+
+from accel import syscall
+from accel.datapath import DataPath, Outcome
+from accel.placed import Limits
+from accel.verdicts import Verdict
+
+LIMITS = Limits(services=64, backends=128, flows=64)
+FOREVER = (1 << 63).to_bytes(8, "little")  # a budget that is spent for the next 292 years
+ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
+# Counts of one packet or many: ("backend" | "service", number, verdict): (packets, bytes).
+Counts = dict[tuple[str, int, Verdict], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How a frame left the program."""
+
+    action: str
+    packet: bytes
+
+
+class Rig:
+    """A data path and its maps, which it keeps to itself, seen from behind."""
+
+    def __init__(self, datapath: DataPath) -> None:
+        self.datapath = datapath
+        self._maps = datapath._maps
+        self._cpus = self._maps.cpus
+        self._changed = True
+        self.reset()
+
+    def reset(self) -> None:
+        """The world as it is written, no flow, no count, a full budget for ICMP errors."""
+        self.world = World()
+        if self._changed:
+            self.place()
+            self._changed = False
+        self.forget()
+
+    def place(self) -> None:
+        """Make the maps hold the world as it is now."""
+        self.datapath.sync(list(self.world.services.values()))
+        self._changed = True
+
+    def forget(self) -> None:
+        """No flow, no count, a full budget for ICMP errors."""
+        self.flow_words[:] = 0
+        self._maps.words("counters")[:] = 0
+        self.may_tell(True)
+
+    @property
+    def flow_words(self) -> np.ndarray:
+        """The flow cache, a word for each flow."""
+        return self._maps.words("flows")
+
+    @property
+    def settings(self) -> np.ndarray:
+        """Epoch (in the lower half) and flow keys."""
+        return self._maps.words("settings")
+
+    def next_epoch(self, count: int = 1) -> None:
+        """Let `count` epochs pass."""
+        for _ in range(count):
+            self.datapath._flows.next_epoch()
+
+    def may_tell(self, allowed: bool) -> None:
+        """Whether too-big answers may be sent: full budgets on all CPUs, or spent ones."""
+        each = bytes(8) if allowed else FOREVER
+        syscall.map_update(self._maps.fds["budgets"], bytes(4), each * self._cpus)
+
+    def budget(self) -> int:
+        """When the budget of the CPU that sent most will be full again, in ns."""
+        value = syscall.map_lookup(self._maps.fds["budgets"], bytes(4), 8 * self._cpus)
+        assert value
+        return max(struct.unpack(f"={self._cpus}Q", value))
+
+    def trace(self, frame: bytes) -> Outcome:
+        """Run a frame as `accel explain` does: it leaves nothing in the maps."""
+        return self.datapath.run(frame)
+
+    def count(self, frame: bytes, *, metadata: int = 0) -> Left:
+        """Run a frame as the network does. Returned packets are without the metadata.
+
+        Metadata takes bytes of the headroom, of which a driver may have had less to give.
+        """
+        context = struct.pack("=6I", metadata, metadata + len(frame), 0, 0, 0, 0)
+        done = syscall.prog_test_run(
+            self.datapath.program, bytes(metadata) + frame, context=context if metadata else b""
+        )
+        return Left(action=ACTIONS[done.action], packet=done.packet[metadata:])
+
+    def counts(self) -> Counts:
+        """All counters that are not 0."""
+        kinds = {
+            "backend": (self.datapath._backend_cells, self.datapath.backend_counts),
+            "service": (self.datapath._service_cells, self.datapath.service_counts),
+        }
+        return {
+            (kind, number, verdict): value
+            for kind, (cells, of) in kinds.items()
+            for number in {int(n) for n in cells.any(axis=(0, 2, 3)).nonzero()[0]}
+            for verdict, value in of(number).items()
+            if value != (0, 0)
+        }
+
+    def memory(self) -> bytes:
+        """All that a packet could change."""
+        words = [self._maps.words(name) for name in ("flows", "counters", "settings", "backends")]
+        return b"".join(w.tobytes() for w in words) + struct.pack("=Q", self.budget())
+
+    def flows_of(self, service: str) -> list[int]:
+        """How many flows each backend of `service` has."""
+        known = self.datapath.known_flows()
+        return [int(known[number]) for number in self.world.numbers(service)]
