@@ -11,87 +11,15 @@ routes for a type of service or a source prefix are not looked at.
 
 from __future__ import annotations
 
-import enum
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
 from accel.model import Address
 from accel.placed import NextHop
+from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
-Network = IPv4Network | IPv6Network
-Interface = IPv4Interface | IPv6Interface
 NeighbourKey = tuple[int, Address]  # index of the link, address of the neighbour
-
-
-class Table(enum.IntEnum):
-    """The routing tables that are looked at (linux/rtnetlink.h)."""
-
-    MAIN = 254
-    LOCAL = 255
-
-
-class RouteType(enum.IntEnum):
-    """What the kernel does with a packet that a route matches (linux/rtnetlink.h)."""
-
-    UNICAST = 1
-    LOCAL = 2
-    BROADCAST = 3
-    ANYCAST = 4
-    MULTICAST = 5
-    BLACKHOLE = 6
-    UNREACHABLE = 7
-    PROHIBIT = 8
-    THROW = 9
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Link:
-    """A network interface. `up` means up and with a carrier; `vlan` 0 means no VLAN device."""
-
-    index: int
-    name: str
-    mac: bytes
-    mtu: int
-    up: bool = True
-    ethernet: bool = True
-    vlan: int = 0
-    vlan_protocol: int = 0x8100
-    parent: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkAddress:
-    """A global address of this host that may be a source."""
-
-    link: int
-    interface: Interface
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Leg:
-    """One way that a route goes. No gateway: the destination is on the link itself.
-
-    `tunnel`: the kernel would put a header of its own around the packet (lightweight tunnels).
-    """
-
-    link: int
-    gateway: Address | None = None
-    tunnel: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Route:
-    """A route; `mtu` 0 means that of the link. Legs that the kernel calls dead are left out."""
-
-    destination: Network
-    legs: tuple[Leg, ...] = ()
-    table: Table = Table.MAIN
-    type: RouteType = RouteType.UNICAST
-    metric: int = 0
-    source: Address | None = None
-    mtu: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,24 +54,34 @@ class Mirror:
         self._prefixes: dict[tuple[int, Table], _Prefixes] = {}
         self._neighbours: dict[NeighbourKey, bytes] = {}
         self._paths: dict[Address, Path | Unresolved] = {}
-        self._by_leg: dict[tuple[Route, Address | None], Path | Unresolved] = {}
+        self._routes: list[Route] = []
+        self._by_leg: dict[tuple[int, Address | None], Path | Unresolved] = {}
         self._answers: dict[Path, NextHop | Unresolved] = {}
 
     def replace(
         self, links: Iterable[Link], addresses: Iterable[LinkAddress], routes: Iterable[Route]
-    ) -> None:
-        """Take these for all that there are, and forget the neighbours of links that are gone."""
+    ) -> bool:
+        """Take these for all that there are. Whether that is a change.
+
+        Forgets the neighbours of links that are gone.
+        """
+        before = self._links, self._addresses, self._routes
         self._links = {link.index: link for link in links}
-        self._addresses = list(addresses)
+        self._addresses, self._routes = list(addresses), list(routes)
+        if before == (self._links, self._addresses, self._routes):
+            return False
         self._prefixes = {
-            (v, table): _Prefixes(32 if v == 4 else 128) for v in (4, 6) for table in Table
+            (version, table): _Prefixes(32 if version == 4 else 128)
+            for version in (4, 6)
+            for table in Table
         }
-        for route in routes:
+        for route in self._routes:
             self._prefixes[route.destination.version, route.table].add(route)
         self._neighbours = {k: mac for k, mac in self._neighbours.items() if k[0] in self._links}
         self._paths.clear()
         self._by_leg.clear()
         self._answers.clear()
+        return True
 
     def put_neighbour(self, key: NeighbourKey, mac: bytes | None) -> bool:
         """Set the MAC address of a neighbour, None for not known. Whether that is a change."""
@@ -196,7 +134,7 @@ class Mirror:
             return Unresolved(problem=_REFUSALS[route.type].format(address))
         leg = next((leg for leg in route.legs if self._is_up(leg.link)), route.legs[0])
         # Everything behind one router shares one path.
-        key = (route, None if leg.gateway else address)
+        key = (id(route), None if leg.gateway else address)
         path = self._by_leg.get(key)
         if path is None:
             path = self._by_leg[key] = self._follow(address, route, leg)

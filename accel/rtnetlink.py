@@ -1,4 +1,4 @@
-"""The kernel's rtnetlink messages as values of accel.nexthop, and the few that are sent.
+"""The kernel's rtnetlink messages as values, and the few that are sent.
 
 No I/O. pyroute2 decodes the attributes; the framing is here, because one datagram holds many
 messages and most events need only their type. Numbers are those of linux/rtnetlink.h,
@@ -20,16 +20,14 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from accel.model import Address
-from accel.nexthop import Leg, Link, LinkAddress, NeighbourKey, Route, RouteType, Table
+from accel.nexthop import NeighbourKey
+from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-
-# Links, neighbours, addresses and routes of both families, nexthop objects.
-GROUPS = (1, 3, 5, 7, 9, 11, 32)
 
 _HEADER = struct.Struct("IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
 _NDMSG = struct.Struct("BxxxiHBB")  # struct ndmsg
@@ -132,7 +130,7 @@ def read_address(message: Message) -> LinkAddress | None:
 
 
 def read_route(message: Message) -> Route | None:
-    """From RTM_NEWROUTE; None if it is not one that accel.nexthop looks at."""
+    """From RTM_NEWROUTE; None if it is not one that is looked at."""
     m = message.decode(rtmsg)
     table = m.get_attr("RTA_TABLE") or m["table"]
     if (

@@ -10,18 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.nexthop import (
-    Leg,
-    Link,
-    LinkAddress,
-    Mirror,
-    Network,
-    Route,
-    RouteType,
-    Table,
-    Unresolved,
-)
+from accel.nexthop import Mirror, Unresolved
 from accel.placed import NextHop
+from accel.tables import Leg, Link, LinkAddress, Network, Route, RouteType, Table
 
 ETH = Link(index=2, name="eth0", mac=b"\2\0\0\0\0\2", mtu=1500)
 OTHER = Link(index=3, name="eth1", mac=b"\2\0\0\0\0\3", mtu=9000)
@@ -226,7 +217,8 @@ def test_the_source_address() -> None:
 def test_replacing_the_tables_forgets_what_followed_from_them() -> None:
     made = mirror()
     before = hop(made, FAR)
-    made.replace((replace(ETH, mtu=1400),), (SOURCE,), (DEFAULT,))
+    assert made.replace((replace(ETH, mtu=1400),), (SOURCE,), (DEFAULT,))
+    assert not made.replace((replace(ETH, mtu=1400),), (SOURCE,), (replace(DEFAULT),))
     assert hop(made, FAR) == replace(before, mtu=1400)
     assert "no route" in problem(made, FAR6).problem
     made.replace((OTHER,), (), ())
