@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from accel.client import Client
 
 DEFAULT_SOCKET = "/run/accel/accel.sock"
+ENVIRONMENT = "ACCEL_SOCKET"
 
 
 def socket_path(options: argparse.Namespace) -> Path:
     """--socket, or else $ACCEL_SOCKET, or else the default."""
-    return Path(options.socket or os.environ.get("ACCEL_SOCKET") or DEFAULT_SOCKET)
+    return Path(options.socket or os.environ.get(ENVIRONMENT) or DEFAULT_SOCKET)
 
 
 def client(options: argparse.Namespace) -> Client:
