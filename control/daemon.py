@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accel import __version__
-from accel.control import journal, server
+from accel.control import bpffs, journal, server
 from accel.control.gateway import Gateway
 from accel.control.locks import Locks
 from accel.control.needs import DataPath, MakeFollower, OpenDataPath
 from accel.control.store import Store
+from accel.datapath import DataPath as RealDataPath
 from accel.errors import AccelError, HostError, InvalidError
 from accel.placed import Limits
 
@@ -36,10 +37,6 @@ def main(
     """
     arguments = _parser().parse_args(argv)
     journal.set_up(arguments.log_level)
-    if open_data_path is None:
-        from accel.datapath import DataPath as Real
-
-        open_data_path = Real.open
     if make_follower is None:
         from accel.netlink import Follower
 
@@ -47,7 +44,14 @@ def main(
     locks = Locks()
     try:
         tls = _tls(arguments)
-        limits = _limits(arguments)
+        limits = Limits(
+            services=arguments.max_services,
+            backends=arguments.max_backends,
+            flows=arguments.max_flows,
+        ).check()
+        if open_data_path is None:
+            bpffs.ensure(arguments.pin_root)
+            open_data_path = RealDataPath.open
         server.prepare_folder(arguments.socket)
         store = _locked_store(arguments, locks)
         data_path = open_data_path(arguments.pin_root, limits)
@@ -132,18 +136,6 @@ def _tls(arguments: argparse.Namespace) -> server.Tls | None:
         certificate=arguments.tls_cert,
         key=arguments.tls_key,
         client_ca=arguments.tls_client_ca,
-    )
-
-
-def _limits(arguments: argparse.Namespace) -> Limits:
-    for name, greatest in (("services", 1 << 16), ("backends", 1 << 20), ("flows", 1 << 28)):
-        value = getattr(arguments, f"max_{name}")
-        if not 2 <= value <= greatest:
-            raise InvalidError(f"--max-{name}", f"{value} is not from 2 to {greatest}")
-    return Limits(
-        services=arguments.max_services,
-        backends=arguments.max_backends,
-        flows=arguments.max_flows,
     )
 
 

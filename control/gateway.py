@@ -337,17 +337,21 @@ class Gateway:
         async with self._lock:
             return await asyncio.to_thread(act)
 
+    async def catch_up(self) -> None:
+        """Sync the data path if it failed before."""
+        async with self._lock:
+            if self._behind:
+                await self._sync()
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
             self._warn_of_new()
-            async with self._lock:
-                try:
-                    await asyncio.to_thread(self.data_path.tick)
-                    if self._behind:
-                        await self._sync()
-                except AccelError as error:
-                    _log.error("%s; trying again", error)
+            try:
+                await self.exclusively(self.data_path.tick)
+                await self.catch_up()
+            except AccelError as error:
+                _log.error("%s; trying again", error)
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for `work`, which goes on if the caller is cancelled."""
