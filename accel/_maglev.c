@@ -10,7 +10,7 @@
 
 #define TIME_SHIFT 16
 #define RADIX_BITS 11
-#define RADIX	   (1u << RADIX_BITS)
+#define RADIX (1u << RADIX_BITS)
 
 /* One backend, in the order in which equal claims are served. */
 struct claimant {

@@ -24,9 +24,9 @@ struct run {
 	__u32 macs_rest;
 	__u16 protocol;
 	__u16 program; /* which one is under test */
-	__u32 next; /* counts packets */
-	__u32 step; /* odd; more than 1 visits the flows in another order than they came in */
-	__u32 mask; /* number of flows, a power of two, less one */
+	__u32 next;    /* counts packets */
+	__u32 step;    /* odd; more than 1 visits the flows in another order than they came in */
+	__u32 mask;    /* number of flows, a power of two, less one */
 	__u32 pad;
 	__u64 word[WORDS];
 };

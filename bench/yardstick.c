@@ -150,7 +150,8 @@ int yardstick(struct xdp_md *ctx)
 	if (eth->h_proto == HTONS(ETH_P_IP)) {
 		struct iphdr *ip = at;
 
-		if ((void *)(ip + 1) > end || ip->ihl != 5 || ip->frag_off & HTONS(IP_MF | IP_OFFSET))
+		if ((void *)(ip + 1) > end || ip->ihl != 5 ||
+		    ip->frag_off & HTONS(IP_MF | IP_OFFSET))
 			return XDP_PASS;
 		version = 4;
 		flow.protocol = ip->protocol;

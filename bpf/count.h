@@ -40,8 +40,7 @@ INLINE int action_of(struct packet *p, __u32 verdict)
 
 	switch (verdict) {
 #define V(name, action, expected, meaning)                                                         \
-	case VERDICT_##name:                                                                       \
-		return action;
+	case VERDICT_##name: return action;
 		VERDICTS(V)
 #undef V
 	}

@@ -18,7 +18,7 @@ INLINE int decap_finish(struct packet *p, __u32 verdict)
 		counter->bytes += p->frame_length;
 	}
 	switch (verdict) {
-#define V(name, action, expected, meaning) \
+#define V(name, action, expected, meaning)                                                         \
 	case DECAP_##name: return action;
 		DECAP_VERDICTS(V)
 #undef V

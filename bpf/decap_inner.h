@@ -10,7 +10,7 @@
 #define ECN_MASK 3 /* RFC 3168 5 */
 #define ECN_ECT1 1
 #define ECN_ECT0 2
-#define ECN_CE	 3
+#define ECN_CE 3
 
 struct gue_header {
 	__u8 first; /* variant (2 bits), control (1), length of extensions in words (5) */

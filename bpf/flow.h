@@ -79,15 +79,14 @@ INLINE void store_flow(struct packet *p)
 	for (int i = 0; i < WAYS; i++) {
 		__u32 way = (p->tag + i) % WAYS;
 		__u64 word = p->bucket->flow[way];
-		__u32 age = WORD_TAG(word) == p->tag ? AGES + 1 :
-			    !word                    ? AGES :
-						       (epoch - WORD_AGE(word)) & (AGES - 1);
+		__u32 age = WORD_TAG(word) == p->tag ? AGES + 1
+			    : !word                  ? AGES
+						     : (epoch - WORD_AGE(word)) & (AGES - 1);
 
 		if (age > oldest) {
 			oldest = age;
 			best = way;
 		}
 	}
-	p->bucket->flow[best % WAYS] =
-		flow_word(p->tag, p->number, p->backend->generation, epoch);
+	p->bucket->flow[best % WAYS] = flow_word(p->tag, p->number, p->backend->generation, epoch);
 }

@@ -15,9 +15,9 @@
 /* Bytes that the mode puts between the link and the packet. */
 INLINE __u32 overhead_of(const struct backend *b)
 {
-	__u32 outer = b->outer == 4 ? sizeof(struct iphdr) :
-		      b->outer == 6 ? sizeof(struct ipv6hdr) :
-				      0;
+	__u32 outer = b->outer == 4   ? sizeof(struct iphdr)
+		      : b->outer == 6 ? sizeof(struct ipv6hdr)
+				      : 0;
 
 	return b->mode == MODE_GUE ? outer + sizeof(struct udphdr) : outer;
 }
@@ -108,7 +108,8 @@ INLINE int write_outer(struct packet *p, const struct backend *b)
 		protocol = IPPROTO_UDP;
 		payload += sizeof(struct udphdr);
 	}
-	if (b->outer == 4 ? write_ipv4(p, b, protocol, payload) : write_ipv6(p, b, protocol, payload))
+	if (b->outer == 4 ? write_ipv4(p, b, protocol, payload)
+			  : write_ipv6(p, b, protocol, payload))
 		return -1;
 	return b->mode == MODE_GUE ? write_gue(p, b) : 0;
 }
@@ -135,7 +136,6 @@ INLINE int forward(struct packet *p)
 	p->end = (void *)(long)p->ctx->data_end;
 	if (write_link(p, b) || write_outer(p, b))
 		return VERDICT_NO_ROOM;
-	p->action = b->ifindex == p->ctx->ingress_ifindex ? XDP_TX :
-							     bpf_redirect(b->ifindex, 0);
+	p->action = b->ifindex == p->ctx->ingress_ifindex ? XDP_TX : bpf_redirect(b->ifindex, 0);
 	return p->reason;
 }

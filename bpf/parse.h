@@ -69,8 +69,8 @@ INLINE int parse_ipv4(struct packet *p)
 	p->traffic_class = ip->tos;
 	p->network_length = total;
 	p->transport_length = total - header;
-	p->source = (union address){{0, 0, HTONL(0xffff), ip->saddr}};
-	p->destination = (union address){{0, 0, HTONL(0xffff), ip->daddr}};
+	p->source = (union address){ { 0, 0, HTONL(0xffff), ip->saddr } };
+	p->destination = (union address){ { 0, 0, HTONL(0xffff), ip->daddr } };
 	return GO_ON;
 }
 
@@ -95,9 +95,9 @@ INLINE int skip_extensions(struct packet *p)
 		x = start + offset;
 		if (i == MAX_EXTENSIONS || (void *)(x + 1) > p->end)
 			return VERDICT_MALFORMED;
-		size = kind == IPPROTO_FRAGMENT ? 8 :
-		       kind == IPPROTO_AH       ? (x->length + 2) * 4 :
-						  (x->length + 1) * 8;
+		size = kind == IPPROTO_FRAGMENT ? 8
+		       : kind == IPPROTO_AH     ? (x->length + 2) * 4
+						: (x->length + 1) * 8;
 		/* A routing header with segments left (byte 3): this is not the last destination. */
 		if (size > left || offset + size > MAX_EXTENSION_BYTES ||
 		    (kind == IPPROTO_ROUTING && (__be16_to_cpu(x->fragment) & 0xff)))

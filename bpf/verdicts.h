@@ -34,5 +34,5 @@ enum verdict {
 #define V(name, action, expected, meaning) VERDICT_##name,
 	VERDICTS(V)
 #undef V
-	VERDICT_COUNT,
+		VERDICT_COUNT,
 };
