@@ -22,11 +22,11 @@ from accel.flows import Flows
 from accel.maps import CONSTANTS, MapSet, layout_hash
 from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.rings import Rings
+from accel.table import ServiceTable
 from accel.verdicts import Verdict
 
 _ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 _TRACE = struct.Struct("=8I")
-_KEY_SIZE = 24
 _WORDS = 8  # of struct backend
 Counts = dict[Verdict, tuple[int, int]]
 
@@ -69,6 +69,7 @@ class DataPath:
         self._active = False
         self._services: dict[int, PlacedService] = {}
         self._rings = Rings(maps.fds["rings"], maps.limits.services)
+        self._table = ServiceTable(maps.words("services"))
         self._leaf = maps.leaf("backends")
         self._backends = maps.words("backends").reshape(-1, _WORDS)
         self._flows = Flows(maps.words("flows"), self._backends, maps.words("settings"))
@@ -103,8 +104,7 @@ class DataPath:
         self._check_limits(services)
         self._services = {s.index: s for s in services}
         writes = self._put(services)
-        present = syscall.map_keys(self._maps.fds["services"], _KEY_SIZE)
-        writes += self._remove_keys(list(present))
+        writes += self._remove_keys([key for key, _ in self._table.items()])
         writes += self._rings.remove_others(self._services)
         numbers = {b.number for s in services for b in s.backends}
         writes += self._clear_backends(
@@ -144,13 +144,7 @@ class DataPath:
         writes += self._rings.put(services)
         writes += sum(self._write_backend(b, w) for b, w in entries if not image.admitted(b))
         self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
-        fd = self._maps.fds["services"]
-        for key, index in _keys(services).items():
-            value = struct.pack("=II", index, 0)
-            if syscall.map_lookup(fd, key, len(value)) != value:
-                syscall.map_update(fd, key, value)
-                writes += 1
-        return writes
+        return writes + sum(self._table.put(k, i) for k, i in _keys(services).items())
 
     def _write_backend(self, placed: PlacedBackend, words: image.Words) -> int:
         now = self._backends[placed.number]
@@ -170,7 +164,7 @@ class DataPath:
     def _remove_keys(self, keys: Iterable[bytes]) -> int:
         """Of `keys`, those that no present service has."""
         stale = set(keys) - _keys(self._services.values()).keys()
-        return sum(syscall.map_delete(self._maps.fds["services"], key) for key in stale)
+        return sum(self._table.remove(key) for key in stale)
 
     def _write_sieve(self) -> int:
         now = self._maps.words("sieve")

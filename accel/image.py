@@ -33,8 +33,8 @@ def address_bytes(address: Address) -> bytes:
 
 
 def service_key(address: Address, port: int, protocol: int) -> bytes:
-    """struct service_key. Port and protocol 0: the address as such."""
-    return address_bytes(address) + struct.pack("!HB5x", port, protocol)
+    """What identifies a struct service: its first 20 bytes. All 0: the address as such."""
+    return address_bytes(address) + struct.pack("!HBB", port, protocol, 1)
 
 
 def sieve(addresses: Iterable[Address]) -> Words:

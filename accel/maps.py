@@ -42,6 +42,8 @@ def defines(limits: Limits) -> dict[str, int]:
     buckets = 1 << max(3, (2 * limits.flows // CONSTANTS["WAYS"] - 1).bit_length())
     return {
         "MAX_SERVICES": limits.services,
+        # Two entries for each service at the most, its own and its address's: half full then.
+        "SERVICE_BUCKETS": 1 << (2 * limits.services - 1).bit_length(),
         "MAX_BACKENDS": limits.backends,
         "FLOW_BUCKETS": buckets,
         "CPUS": possible_cpus(),

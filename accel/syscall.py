@@ -11,7 +11,6 @@ import ctypes
 import os
 import platform
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,8 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64l
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Commands
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT, _PROG_LOAD = range(6)
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE = range(4)
+_PROG_LOAD = 5
 _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN = 6, 7, 10
 _MAP_FD_BY_ID, _OBJ_INFO, _MAP_UPDATE_BATCH = 14, 15, 26
 _LINK_CREATE, _LINK_UPDATE, _LINK_DETACH = 28, 29, 34
@@ -96,20 +96,6 @@ def map_delete(fd: int, key: bytes) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def map_keys(fd: int, key_size: int) -> Iterator[bytes]:
-    """All keys, in the kernel's order."""
-    following = ctypes.create_string_buffer(key_size)
-    key: ctypes.Array[ctypes.c_char] | None = None
-    while True:
-        at = _address(key) if key is not None else 0
-        try:
-            bpf(_MAP_NEXT, struct.pack("<IxxxxQQ", fd, at, _address(following)))
-        except FileNotFoundError:
-            return
-        yield following.raw
-        key = ctypes.create_string_buffer(following.raw, key_size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

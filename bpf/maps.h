@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every map, and the structs in them. User space takes their layout from here through bcc.
- * The loader defines MAX_SERVICES, MAX_BACKENDS, FLOW_BUCKETS (a power of two) and CPUS.
+ * The loader defines MAX_SERVICES, MAX_BACKENDS, SERVICE_BUCKETS and FLOW_BUCKETS (powers of two)
+ * and CPUS.
  */
 #pragma once
 
 #include "address.h"
 
-/* Port 0: any port. Protocol 0 with port 0: the address as such, for ICMP and fragments. */
-struct service_key {
-	union address address;
-	__be16 port;
-	__u8 protocol;
-	__u8 pad[5];
-};
-SIZE_IS(struct service_key, 24);
-
+/*
+ * Port 0: any port. Protocol 0 with port 0: the address as such, for ICMP and fragments. The word
+ * of port, protocol, `used` and index is written last: an entry is there whole or not at all.
+ */
 struct service {
+	union address address;
+	union {
+		struct {
+			__be16 port;
+			__u8 protocol;
+			__u8 used; /* 1, or the entry is free */
+		};
+		__u32 what;
+	};
 	__u32 index; /* in rings and counters; 0 for an address as such */
-	__u32 pad;
+	__u64 pad;
+};
+SIZE_IS(struct service, 32);
+
+/* Where a service may be: one of these, by either of two hashes (accel/table.py). */
+struct service_bucket {
+	struct service service[2];
 };
 
 enum mode { MODE_IPIP = 1, MODE_GUE = 2, MODE_L2DSR = 3, MODE_LOCAL = 4 };
@@ -95,8 +106,8 @@ struct budget {
 #define CELLS_PER_CPU (MAX_BACKENDS * BACKEND_CELLS + MAX_SERVICES * SERVICE_CELLS)
 #define SIEVE_WORDS 1024
 
-/* services: what is a service. Key address, port, protocol. Written by user space. */
-BPF_F_TABLE("hash", struct service_key, struct service, services, MAX_SERVICES * 2, 0);
+/* services: what is a service. Written by user space. */
+BPF_F_TABLE("array", u32, struct service_bucket, services, SERVICE_BUCKETS, BPF_F_MMAPABLE);
 /* sieve: one bit per hash of a service address, so that other packets leave at once. User space. */
 BPF_F_TABLE("array", u32, u64, sieve, SIEVE_WORDS, BPF_F_MMAPABLE);
 /* backends: by number. Written by user space. */

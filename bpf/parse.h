@@ -14,7 +14,7 @@
 /*
  * 0, of which the compiler and the verifier know only that it is a number. An offset that has it
  * in it looks the same whichever headers led there, and the verifier walks on from there once
- * instead of once for each combination of them (48,000 instructions instead of 617,000).
+ * instead of once for each combination of them (a twelfth of the instructions).
  */
 INLINE __u32 nothing(const struct packet *p)
 {

@@ -1,0 +1,108 @@
+"""The map of services: a hash table of buckets of two, where an entry has two possible buckets.
+
+A lookup then reads one cache line, or two at the worst. User space does the moving (cuckoo
+hashing: R. Pagh and F. Rodler, 2001): an entry is copied to its other bucket before it is taken
+from the first, so no packet misses it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from accel.errors import CapacityError
+from accel.image import Words
+from accel.source import read_constants
+
+_SERVICE = read_constants("service.h")
+_FACTORS = (_SERVICE["SERVICE_FACTOR_0"], _SERVICE["SERVICE_FACTOR_1"])
+_SHIFTS = (_SERVICE["SERVICE_FIRST_SHIFT"], _SERVICE["SERVICE_SECOND_SHIFT"])
+_U64 = (1 << 64) - 1
+_ENTRIES = 2
+_KEY = struct.Struct("=QQI")  # image.service_key
+_WHAT = 2  # the word with port, protocol, used and index
+_MOVES = 6  # how many entries may have to move for a new one
+
+Slot = tuple[int, int]
+
+
+class ServiceTable:
+    """The memory of the map `services`: keys of image.service_key, and an index for each."""
+
+    def __init__(self, words: Words) -> None:
+        self._entries = words.reshape(-1, _ENTRIES, 4)
+        self._mask = len(self._entries) - 1
+
+    def items(self) -> Iterator[tuple[bytes, int]]:
+        """All keys and their indices."""
+        for slot in zip(*self._entries[:, :, _WHAT].nonzero(), strict=True):
+            yield self._key(slot), int(self._entries[slot][_WHAT]) >> 32
+
+    def put(self, key: bytes, index: int) -> int:
+        """Set the index of `key`. Returns 1 if that was a change. Raises CapacityError."""
+        low, high, what = _KEY.unpack(key)
+        slot = self._find(key)
+        if slot is None:
+            slot = self._room_for(key)
+            if slot is None:
+                raise CapacityError(
+                    "services", needed=1, limit=len(self._entries), option="--max-services"
+                )
+            self._entries[slot][:_WHAT] = low, high
+        word = index << 32 | what
+        if int(self._entries[slot][_WHAT]) == word:
+            return 0
+        self._entries[slot][_WHAT] = word
+        return 1
+
+    def remove(self, key: bytes) -> int:
+        """1 if `key` was there."""
+        slot = self._find(key)
+        if slot is None:
+            return 0
+        self._entries[slot][_WHAT] = 0
+        return 1
+
+    def _buckets(self, key: bytes) -> tuple[int, int]:
+        low, high, what = _KEY.unpack(key)
+        turned = high >> 32 | (high << 32 & _U64)
+        hash_ = ((low ^ turned) + what * _FACTORS[1]) * _FACTORS[0] & _U64
+        hash_ = (hash_ ^ hash_ >> 32) * _FACTORS[1] & _U64
+        return hash_ >> _SHIFTS[0] & self._mask, hash_ >> _SHIFTS[1] & self._mask
+
+    def _key(self, slot: Slot) -> bytes:
+        low, high, word = (int(w) for w in self._entries[slot][: _WHAT + 1])
+        return _KEY.pack(low, high, word & 0xFFFFFFFF)
+
+    def _find(self, key: bytes) -> Slot | None:
+        for bucket in self._buckets(key):
+            for slot in ((bucket, 0), (bucket, 1)):
+                if self._entries[slot][_WHAT] and self._key(slot) == key:
+                    return slot
+        return None
+
+    def _room_for(self, key: bytes) -> Slot | None:
+        """A free slot for `key`; others are moved out of the way only if they have to be."""
+        for moves in (0, _MOVES):
+            for bucket in self._buckets(key):
+                slot = self._room_in(bucket, moves, frozenset())
+                if slot is not None:
+                    return slot
+        return None
+
+    def _room_in(self, bucket: int, moves: int, passed: frozenset[int]) -> Slot | None:
+        """A slot of `bucket` that is free, or made so by moving its entry to its other bucket."""
+        slots = [(bucket, i) for i in range(_ENTRIES)]
+        for slot in slots:
+            if not self._entries[slot][_WHAT]:
+                return slot
+        passed |= {bucket}
+        for slot in slots if moves else []:
+            for other in set(self._buckets(self._key(slot))) - passed:
+                room = self._room_in(other, moves - 1, passed)
+                if room is not None:
+                    self._entries[room][:_WHAT] = self._entries[slot][:_WHAT]
+                    self._entries[room][_WHAT] = self._entries[slot][_WHAT]
+                    self._entries[slot][_WHAT] = 0
+                    return slot
+        return None

@@ -1,0 +1,54 @@
+"""The table of services: what was put is found, wherever it had to move."""
+
+import ipaddress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accel import image
+from accel.errors import CapacityError
+from accel.table import ServiceTable
+
+ADDRESSES = st.one_of(
+    st.integers(0x0A000000, 0x0A0000FF).map(ipaddress.IPv4Address),
+    st.integers(1 << 125, (1 << 125) + 255).map(ipaddress.IPv6Address),
+)
+KEYS = st.builds(
+    image.service_key, ADDRESSES, st.sampled_from([0, 80, 443]), st.sampled_from([0, 6, 17])
+)
+
+
+def table(buckets: int) -> ServiceTable:
+    return ServiceTable(np.zeros(buckets * 8, np.uint64))
+
+
+@given(st.lists(st.tuples(KEYS, st.one_of(st.none(), st.integers(0, 1000))), max_size=120))
+def test_it_is_a_dictionary(steps: list[tuple[bytes, int | None]]) -> None:
+    ours, oracle = table(64), dict[bytes, int]()
+    for key, index in steps:
+        if index is None:
+            assert ours.remove(key) == (oracle.pop(key, None) is not None)
+        elif len(oracle) < 64 or key in oracle:  # half full, as maps.defines sizes it
+            assert ours.put(key, index) == (oracle.get(key) != index)
+            oracle[key] = index
+        assert dict(ours.items()) == oracle
+
+
+def test_half_full_is_no_problem_at_full_size() -> None:
+    ours = table(2048)
+    first = int(ipaddress.ip_address("192.0.2.0"))
+    keys = [image.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(2048)]
+    for i, key in enumerate(keys):
+        ours.put(key, i)
+    assert dict(ours.items()) == {key: i for i, key in enumerate(keys)}
+
+
+def test_a_full_table_says_so() -> None:
+    ours = table(1)
+    for port in (1, 2):
+        ours.put(image.service_key(ipaddress.ip_address("192.0.2.1"), port, 6), port)
+    with pytest.raises(CapacityError, match="--max-services"):
+        ours.put(image.service_key(ipaddress.ip_address("192.0.2.1"), 3, 6), 3)
+    assert len(dict(ours.items())) == 2
