@@ -40,7 +40,8 @@ def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
     yield compiler
     yield headers(Path("/usr/include"), Path(f"/lib/modules/{release}/build"))
     yield btf(Path("/sys/kernel/btf/vmlinux").exists())
-    yield bpffs(Path("/proc/mounts").read_text())
+    may_mount = bool(effective >> _CAPABILITIES["CAP_SYS_ADMIN"] & 1)
+    yield bpffs(Path("/proc/mounts").read_text(), may_mount=may_mount)
     yield jit(Path("/proc/sys/net/core/bpf_jit_enable"))
     yield locked_memory(release, resource.getrlimit(resource.RLIMIT_MEMLOCK)[0])
     small = xdp()
@@ -181,13 +182,15 @@ def btf(there: bool) -> Finding:
     return warn("BTF", "the kernel has none", "use a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 
 
-def bpffs(mounts: str) -> Finding:
+def bpffs(mounts: str, *, may_mount: bool) -> Finding:
     """`mounts` is the text of /proc/mounts."""
     if re.search(rf"^\S+ {_BPFFS} bpf ", mounts, re.MULTILINE):
         return ok("bpffs", f"mounted at {_BPFFS}")
+    if may_mount:
+        return ok("bpffs", f"not mounted at {_BPFFS} yet: acceld does that")
     return warn(
         "bpffs",
-        f"not mounted at {_BPFFS}; acceld mounts it if it may (CAP_SYS_ADMIN)",
+        f"not mounted at {_BPFFS}, and acceld needs CAP_SYS_ADMIN to do it",
         f"mount -t bpf bpf {_BPFFS}; inside `ip netns exec` it is hidden: use nsenter --net=",
     )
 

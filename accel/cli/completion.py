@@ -177,16 +177,14 @@ def _zsh(nodes: list[_Node]) -> str:
 
 
 def _fish(nodes: list[_Node]) -> str:
-    groups = [node.where for node in nodes if node.commands and node.path]
     lines = [
         "# fish completion for accel",
         "function __accel_at",
-        "  set -l words (commandline -opc)[2..-1]",
         "  set -l at",
-        "  for word in $words",
-        "    string match -q -- '-*' $word; and continue",
-        "    set -a at $word",
-        f'    contains -- "$at" {" ".join(map(shlex.quote, groups))}; or break',
+        "  for word in (commandline -opc)[2..-1]",
+        '    contains -- (string join -- " " $at $word) '
+        + " ".join(shlex.quote(node.where) for node in nodes if node.path),
+        "    and set -a at $word",
         "  end",
         '  test "$at" = "$argv"',
         "end",
