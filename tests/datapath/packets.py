@@ -52,7 +52,7 @@ VLAN5 = Dot1Q(vlan=5, prio=3)
 QINQ = Dot1AD(vlan=9, type=0x8100) / Dot1Q(vlan=5)
 
 
-def to_api(version: int, api: str = "", **fields: object) -> Packet:
+def to_api(version: int, api: str = "", /, **fields: object) -> Packet:
     """The IP header of what a client sends to the API."""
     if version == 4:
         return IP(**{"src": CLIENT4, "dst": api or API4, "ttl": 61, "id": 7, **fields})

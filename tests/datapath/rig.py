@@ -81,7 +81,7 @@ class Rig:
         """When the budget of the CPU that sent most will be full again, in ns."""
         value = syscall.map_lookup(self._maps.fds["budgets"], bytes(4), 8 * self._cpus)
         assert value
-        return max(struct.unpack(f"={self._cpus}Q", value))
+        return int(max(struct.unpack(f"={self._cpus}Q", value)))
 
     def trace(self, frame: bytes) -> Outcome:
         """Run a frame as `accel explain` does: it leaves nothing in the maps."""
@@ -107,7 +107,7 @@ class Rig:
         return {
             (kind, number, verdict): value
             for kind, (cells, of) in kinds.items()
-            for number in {int(n) for n in cells.any(axis=(0, 2, 3)).nonzero()[0]}
+            for number in map(int, np.flatnonzero(cells.any(axis=(0, 2, 3))))
             for verdict, value in of(number).items()
             if value != (0, 0)
         }

@@ -97,7 +97,7 @@ def same_frame(came: bytes, wanted: bytes, found: bytes) -> None:
     """Fail with all three packets dissected, and with how to build them again."""
     if wanted == found:
         return
-    at = next((i for i, (a, b) in enumerate(zip(wanted, found)) if a != b), None)
+    at = next((i for i, (a, b) in enumerate(zip(wanted, found, strict=False)) if a != b), None)
     where = f"byte {at}" if at is not None else "the length"
     raise AssertionError(
         f"they differ, first in {where} ({len(wanted)} bytes expected, {len(found)} found)\n"
