@@ -1,0 +1,338 @@
+"""The preflight: each probe in each of its outcomes, and the command as a whole."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accel import check, check_interface
+from accel.check_interface import Link
+from accel.cli import exits
+from accel.cli.main import main
+from accel.errors import HostError, ProgramError
+from accel.finding import Finding, fail, ok, warn
+
+_SYS_ADMIN, _NET_ADMIN, _PERFMON, _BPF = (1 << bit for bit in (21, 12, 38, 39))
+
+
+def complete(finding: Finding) -> bool:
+    """Whatever is not well says how to get it."""
+    return finding.level == "ok" or bool(finding.fix)
+
+
+@pytest.mark.parametrize(
+    ("release", "level"),
+    [
+        ("6.1.0-18-amd64", "ok"),
+        ("5.18.0", "ok"),
+        ("5.17.9", "warn"),
+        ("5.10.0-28-amd64", "warn"),
+        ("5.9.16", "fail"),
+        ("4.19.0", "fail"),
+        ("unknown", "fail"),
+    ],
+)
+def test_kernel(release: str, level: str) -> None:
+    found = check.kernel(release)
+    assert (found.level, found.found) == (level, release)
+    assert complete(found)
+
+
+@pytest.mark.parametrize(
+    ("mask", "lacks"),
+    [
+        (_NET_ADMIN | _SYS_ADMIN, ""),
+        (_NET_ADMIN | _BPF | _PERFMON, ""),
+        (_NET_ADMIN | _BPF, "CAP_PERFMON"),
+        (_SYS_ADMIN, "CAP_NET_ADMIN"),
+        (0, "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"),
+    ],
+)
+def test_capabilities(mask: int, lacks: str) -> None:
+    status = f"Name:\tx\nCapInh:\t0\nCapEff:\t{mask:016x}\nCapBnd:\tffff\n"
+    found = check.capabilities(check.effective_capabilities(status))
+    assert found.level == ("fail" if lacks else "ok")
+    assert lacks in found.found
+    assert complete(found)
+
+
+@pytest.mark.parametrize(
+    ("os_release", "command"),
+    [
+        ("ID=debian\n", "apt install python3-bpfcc"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt install python3-bpfcc"),
+        ("NAME=Fedora\nID=fedora\n", "dnf install python3-bcc"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install python3-bcc"),
+        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"\n', "zypper install python3-bcc"),
+        ("ID=arch\n", "pacman -S python-bcc"),
+        ("ID=plan9\n", "your distribution's"),
+        ("", "your distribution's"),
+    ],
+)
+def test_how_to_get_bcc(os_release: str, command: str) -> None:
+    assert command in check.how_to_get_bcc(os_release, closed_venv=False)
+    assert "system-site-packages" not in check.how_to_get_bcc(os_release, closed_venv=False)
+    assert "--system-site-packages" in check.how_to_get_bcc(os_release, closed_venv=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "closed"),
+    [
+        ("include-system-site-packages = false\n", True),
+        ("home = /usr\ninclude-system-site-packages = True\n", False),
+    ],
+)
+def test_a_venv_that_does_not_see_the_distribution(
+    settings: str, closed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyvenv.cfg").write_text(settings)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert check.in_closed_venv() is closed
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert check.in_closed_venv() is False
+
+
+def test_bcc_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] = (),
+        level: int = 0,
+    ) -> Any:
+        if name == "bcc":
+            raise ImportError("No module named 'bcc'")
+        return real(name, globals, locals, fromlist, level)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    found = check.bcc()
+    assert found.level == "fail"
+    assert "No module named 'bcc'" in found.found
+    assert "install" in found.fix
+
+
+def test_packages() -> None:
+    assert check.packages([]).level == "ok"
+    missing = check.packages(["grpc", "numpy"])
+    assert (missing.level, missing.found) == ("fail", "missing: grpc, numpy")
+    assert "pip install accel-gateway" in missing.fix
+
+
+def test_headers(tmp_path: Path) -> None:
+    include, build = tmp_path / "include", tmp_path / "build"
+    missing = check.headers(include, build)
+    assert missing.level == "fail"
+    assert "linux-libc-dev" in missing.fix
+    build.mkdir()
+    assert check.headers(include, build).found == f"the kernel's own, in {build}"
+    multiarch = f"{os.uname().machine}-linux-gnu"
+    for name in ("linux/bpf.h", "asm-generic/types.h", f"{multiarch}/asm/types.h"):
+        (include / name).parent.mkdir(parents=True)
+        (include / name).touch()
+    assert check.headers(include, build).found == f"the C library's, in {include}"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "may_mount", "level"),
+    [
+        ("none /sys/fs/bpf bpf rw 0 0\n", False, "ok"),
+        ("sysfs /sys sysfs rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n", True, "ok"),
+        ("sysfs /sys sysfs rw 0 0\n", True, "ok"),
+        ("sysfs /sys sysfs rw 0 0\n", False, "warn"),
+        ("bpf /elsewhere/sys/fs/bpf bpf rw 0 0\n", False, "warn"),
+        ("tmpfs /sys/fs/bpf tmpfs rw 0 0\n", False, "warn"),
+    ],
+)
+def test_bpffs(mounts: str, may_mount: bool, level: str) -> None:
+    found = check.bpffs(mounts, may_mount=may_mount)
+    assert found.level == level
+    assert complete(found)
+
+
+def test_jit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bpf_jit_enable"
+    assert check.jit(path).level == "warn"
+    for value, level in (("0\n", "warn"), ("1\n", "ok"), ("2\n", "ok")):
+        path.write_text(value)
+        assert check.jit(path).level == level
+
+    def refuse(self: Path) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert "only root" in check.jit(path).found
+
+
+@pytest.mark.parametrize(
+    ("release", "limit", "level"),
+    [
+        ("5.11.0", 65536, "ok"),
+        ("5.10.0", 65536, "fail"),
+        ("5.10.0", 1 << 30, "ok"),
+        ("5.10.0", resource.RLIM_INFINITY, "ok"),
+    ],
+)
+def test_locked_memory(release: str, limit: int, level: str) -> None:
+    found = check.locked_memory(release, limit)
+    assert found.level == level
+    assert complete(found)
+
+
+def test_btf() -> None:
+    assert check.btf(True).level == "ok"
+    assert check.btf(False).level == "warn"
+
+
+def test_xdp_that_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("accel.syscall.prog_load", refuse)
+    found = check.xdp()
+    assert found.level == "fail"
+    assert "Operation not permitted" in found.found
+
+
+def test_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check.program(["bcc", "XDP"]).found == "not tried without bcc and XDP"
+
+    def refuse(*_: object) -> None:
+        raise ProgramError("the kernel refused gateway\nlong log", hint="read it")
+
+    monkeypatch.setattr("accel.datapath.DataPath.open", refuse)
+    found = check.program([])
+    assert (found.level, found.found) == ("fail", "the kernel refused gateway")
+    assert found.fix == "read it"
+
+
+def test_daemon(tmp_path: Path) -> None:
+    found = check.daemon(tmp_path / "none")
+    assert found.level == "warn"
+    assert "systemctl start acceld" in found.fix
+
+
+def link(**changes: Any) -> Link:
+    facts: dict[str, Any] = {
+        "name": "eth1",
+        "driver": "ixgbe",
+        "mtu": 9000,
+        "up": True,
+        "flags": 0,
+        "programs": (),
+    }
+    return Link(**{**facts, **changes})
+
+
+@pytest.mark.parametrize(
+    ("probe", "changes", "level", "says"),
+    [
+        ("present", {}, "ok", "up, driver ixgbe"),
+        ("present", {"up": False}, "warn", "ip link set eth1 up"),
+        ("attached", {}, "ok", "no XDP program yet"),
+        ("attached", {"programs": ("gateway",)}, "ok", "the gateway's own"),
+        ("attached", {"programs": ("xdp_filter",)}, "fail", "xdp_filter"),
+        ("vlan", {}, "ok", "off"),
+        ("vlan", {"flags": 1 << 8}, "warn", "ethtool -K eth1 rxvlan off"),
+        ("lro", {"flags": 1 << 8}, "ok", "off"),
+        ("lro", {"flags": 1 << 15}, "warn", "ethtool -K eth1 lro off"),
+        ("mtu", {}, "ok", "9000"),
+        ("mtu", {"mtu": 1548}, "ok", "1548"),
+        ("mtu", {"mtu": 1547}, "warn", "1507 in ipip, 1499 in gue"),
+    ],
+)
+def test_interface(probe: str, changes: dict[str, Any], level: str, says: str) -> None:
+    found = getattr(check_interface, probe)(link(**changes))
+    assert found.level == level
+    assert says in f"{found.found} {found.fix}"
+    assert complete(found)
+
+
+@pytest.mark.parametrize(("driver", "level"), [("ixgbe", "ok"), ("e1000e", "warn"), ("", "warn")])
+def test_native_mode_by_the_driver(driver: str, level: str) -> None:
+    found = check_interface.native(link(driver=driver), by_doing=False)
+    assert found.level == level
+    assert (driver or "unknown") in found.found
+    assert complete(found)
+
+
+def test_no_such_interface() -> None:
+    (found,) = check_interface.run("nowhere0")
+    assert found.level == "fail"
+    assert "lo" in found.fix
+
+
+def test_without_iproute2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    (found,) = check_interface.run("lo")
+    assert (found.level, found.fix) == ("warn", "apt install iproute2")
+    assert check_interface.rules().fix == "apt install iproute2"
+
+
+def test_routing_rules() -> None:
+    usual = [
+        {"priority": 0, "src": "all", "table": "local"},
+        {"priority": 32766, "src": "all", "table": "main"},
+        {"priority": 32767, "src": "all", "table": "default"},
+    ]
+    assert check_interface.routing_rules(usual).level == "ok"
+    found = check_interface.routing_rules([*usual, {"priority": 100, "table": "vpn"}])
+    assert found.level == "warn"
+    assert "100: table vpn" in found.found
+
+
+@pytest.mark.parametrize(
+    ("levels", "code"),
+    [(("ok", "ok"), exits.DONE), (("ok", "warn"), exits.DONE), (("warn", "fail"), exits.FAILED)],
+)
+def test_the_command(
+    levels: tuple[str, ...],
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = {
+        "ok": ok("good", "there"),
+        "warn": warn("so so", "odd", "look at it"),
+        "fail": fail("bad", "missing", "get it"),
+    }
+    monkeypatch.setattr("accel.check.run", lambda *_: iter(made[level] for level in levels))
+    assert main(["check"]) == code
+    out, err = capsys.readouterr()
+    assert ("bad\n  get it" in out) == ("fail" in levels)
+    assert ("so so\n  look at it" in out) == ("warn" in levels)
+    assert err.endswith(f"of {len(levels)}\n")
+    assert main(["check", "-o", "json"]) == code
+    assert [found["level"] for found in json.loads(capsys.readouterr().out)] == list(levels)
+
+
+def test_an_ordinary_user_is_told_what_is_missing() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become an ordinary user")
+    script = (
+        "import os, sys\n"
+        "import accel.cli.main\n"
+        "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
+        "sys.exit(accel.cli.main.main(['check', '-o', 'json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 7, done.stderr
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert found["capabilities"]["level"] == "fail"
+    assert "sudo accel check" in found["capabilities"]["fix"]
+    assert "XDP" in found["gateway program"]["found"]
+    assert all(finding["level"] == "ok" or finding["fix"] for finding in found.values())
+
+
+def test_host_errors_end_the_same_way() -> None:
+    assert HostError.exit_code == exits.FAILED
