@@ -114,7 +114,7 @@ async def _serve(
         journal.notify("READY=1")
         await end.wait()
         journal.notify("STOPPING=1")
-        gateway.end_watches()
+        gateway.hub.close()
         await running.stop(GRACE)
         arguments.socket.unlink(missing_ok=True)
     finally:

@@ -56,7 +56,7 @@ class Gateway:
         self._users: dict[Address, int] = {}
         self._moved: set[Address] = set()
         self._new: set[Address] = set()
-        self._hub = Hub()
+        self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._behind = False
@@ -114,7 +114,7 @@ class Gateway:
             try:
                 await self._to_data_path(lambda: self._carry_out(changes, before, after))
             finally:
-                self._hub.publish([Event(revision=after.revision, change=c) for c in changes])
+                self.hub.publish([Event(revision=after.revision, change=c) for c in changes])
             return Written(changes=changes, revision=after.revision)
 
     def _prepare(self, plan: Plan, write: bool) -> tuple[list[Change], State]:
@@ -205,7 +205,7 @@ class Gateway:
             self._hops[address] = self._follower.resolve(address)
         self._new.update(new)
 
-    def _warn_of_new(self) -> None:
+    def warn_of_new(self) -> None:
         """Say which new addresses had a second and still have no next hop."""
         new, self._new = self._new, set()
         hops = {address: self._hops.get(address) for address in new}
@@ -235,7 +235,7 @@ class Gateway:
                 await self._to_data_path(lambda: self._redirect({b.service for b in moved}))
             except AccelError as error:
                 _log.error("%s; trying again", error)
-            self._hub.publish(
+            self.hub.publish(
                 [
                     Event(
                         revision=self.state.revision,
@@ -262,15 +262,7 @@ class Gateway:
             if revision:
                 logged = await asyncio.to_thread(self._store.changes_after, revision)
                 past = [Event(revision=r, change=change) for r, change in logged]
-            return self._hub.subscribe(past)
-
-    def unwatch(self, watcher: Watcher) -> None:
-        """To be called however the watching ended."""
-        self._hub.unsubscribe(watcher)
-
-    def end_watches(self) -> None:
-        """Tell all watchers that the daemon stops."""
-        self._hub.close()
+            return self.hub.subscribe(past)
 
     # Interfaces
 
@@ -346,7 +338,7 @@ class Gateway:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            self._warn_of_new()
+            self.warn_of_new()
             try:
                 await self.exclusively(self.data_path.tick)
                 await self.catch_up()

@@ -133,7 +133,7 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
             async for event in watcher.events():
                 yield translate.event_message(event, self._gateway.next_hop_of)
         finally:
-            self._gateway.unwatch(watcher)
+            self._gateway.hub.unsubscribe(watcher)
 
     async def GetStats(self, request: Any, context: Any) -> Any:
         gateway = self._gateway

@@ -75,6 +75,9 @@ class Hub:
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
 
+    def __len__(self) -> int:
+        return len(self._watchers)
+
     def subscribe(self, past: Sequence[Event] = ()) -> Watcher:
         """A watcher that first gets `past`, then what is published from now on."""
         watcher = Watcher(past)

@@ -58,7 +58,7 @@ class Here:
         self._server = await server.start(self.gateway, self.socket)
 
     async def _stop(self) -> None:
-        self.gateway.end_watches()
+        self.gateway.hub.close()
         await self._server.stop(1)
         await self.gateway.stop()
 

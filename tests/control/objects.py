@@ -9,12 +9,16 @@ from accel.v1 import model_pb2
 
 
 def service(name: str = "web", **fields: Any) -> model_pb2.Service:
-    given = {"address": "192.0.2.1", "port": 443, "protocol": model_pb2.PROTOCOL_TCP}
+    given: dict[str, Any] = {
+        "address": "192.0.2.1",
+        "port": 443,
+        "protocol": model_pb2.PROTOCOL_TCP,
+    }
     return model_pb2.Service(name=name, **given | fields)
 
 
 def backend(name: str = "b1", **fields: Any) -> model_pb2.Backend:
-    given = {"service": "web", "address": "10.0.0.1"}
+    given: dict[str, Any] = {"service": "web", "address": "10.0.0.1"}
     return model_pb2.Backend(name=name, **given | fields)
 
 
