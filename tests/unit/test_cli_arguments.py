@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jsonschema
@@ -205,6 +206,15 @@ def test_backend_run_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> No
         "addresses": [],
         "mode": "auto",
     }
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_demo_ends_as_the_lab_says(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = types.ModuleType("accel.lab.demo")
+    lab.main = lambda arguments: code  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "accel.lab.demo", lab)
+    monkeypatch.setattr("accel.lab.demo", lab, raising=False)
+    assert main(["demo"]) == code
 
 
 @pytest.mark.parametrize(
