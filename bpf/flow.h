@@ -55,6 +55,12 @@ INLINE int find_flow(struct packet *p)
 		    (backend->state != BACKEND_UP && backend->state != BACKEND_DRAIN) ||
 		    ((epoch - WORD_AGE(word)) & (AGES - 1)) > LIFETIME)
 			return GO_ON;
+		/* The client uses the ports of an old flow again: a draining backend gets none. */
+		if (backend->state == BACKEND_DRAIN && p->tcp_flags & TCP_SYN) {
+			if (!p->dry)
+				p->bucket->flow[way] = 0;
+			return GO_ON;
+		}
 		if (((epoch ^ word) & (AGES - 1)) && !p->dry && !p->quoted)
 			p->bucket->flow[way] =
 				flow_word(p->tag, number, WORD_GENERATION(word), epoch);
