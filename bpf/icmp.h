@@ -47,7 +47,8 @@ INLINE int answer_echo(struct packet *p, struct icmp_header *icmp)
 		icmp->type = ICMP6_ECHO_REPLY;
 	}
 	after = HTONS(icmp->type << 8);
-	icmp->checksum = checksum_after(icmp->checksum, before, after);
+	/* The other zero of one's complement (RFC 1071): over nothing but zeros only it is right. */
+	icmp->checksum = checksum_after(icmp->checksum, before, after) ?: 0xffff;
 	return VERDICT_ECHO;
 }
 
@@ -55,7 +56,7 @@ INLINE int answer_echo(struct packet *p, struct icmp_header *icmp)
 INLINE int follow_quote(struct packet *p)
 {
 	union address service = p->destination, client;
-	__u16 length = p->network_length;
+	__u16 length = p->network_length, quote = p->transport_length - sizeof(struct icmp_header);
 	__u8 version = p->version, traffic_class = p->traffic_class;
 	void *network = p->network;
 	__be16 port;
@@ -64,7 +65,8 @@ INLINE int follow_quote(struct packet *p)
 	p->quoted = 1;
 	p->network = p->at;
 	verdict = version == 4 ? parse_ipv4(p) : parse_ipv6(p);
-	if (verdict)
+	/* Ports have to be in the quote, not in the padding behind it. */
+	if (verdict || p->at - p->network + 8 > quote)
 		return VERDICT_ICMP_OTHER;
 	parse_transport(p);
 	if (!p->has_ports || p->source.half[0] != service.half[0] ||

@@ -229,7 +229,8 @@ FRAGMENTS = [
         "the last fragment of UDP": to_api(4, frag=1, proto=17) / Raw(b"x"),
         "the last fragment of a ping": to_api(4, frag=185, proto=1) / Raw(b"x" * 40),
         "the last fragment, in a VLAN": VLAN5 / to_api(4, frag=8191, proto=6) / Raw(b"x" * 40),
-        "the last fragment over IPv6": to_api(6) / IPv6ExtHdrFragment(nh=6, offset=181) / Raw(b"x" * 9),
+        "the last fragment over IPv6":
+            to_api(6) / IPv6ExtHdrFragment(nh=6, offset=181) / Raw(b"x" * 9),
         "the last fragment of UDP over IPv6":
             to_api(6) / IPv6ExtHdrFragment(nh=17, offset=1, m=1) / Raw(b"x" * 16),
         "the last fragment behind options":
