@@ -1,0 +1,77 @@
+"""The tree as its tools want it: lint, types, format, and stubs that match their protocol."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+C_FILES = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("bpf/*.[ch]", "accel/*.c", "bench/*.c")
+    for path in ROOT.glob(pattern)
+)
+
+
+def run(*command: str, cwd: Path = ROOT) -> str:
+    """What a tool of this environment printed; the test fails with it if the tool does."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"PATH": path},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}"
+    return done.stdout
+
+
+def test_ruff_check() -> None:
+    run("ruff", "check", "--no-cache", ".")
+
+
+def test_ruff_format() -> None:
+    run("ruff", "format", "--no-cache", "--check", ".")
+
+
+def test_mypy() -> None:
+    """The package with the daemon in it (accel/control), and the benchmarks."""
+    run("mypy", "accel", "bench")
+
+
+def test_buf_lint() -> None:
+    run("buf", "lint", cwd=ROOT / "proto")
+
+
+def test_clang_format() -> None:
+    assert "bpf/gateway.c" in C_FILES
+    assert "accel/_maglev.c" in C_FILES
+    run("clang-format", "--dry-run", "-Werror", *C_FILES)
+
+
+def test_the_stubs_are_those_of_the_protocol(tmp_path: Path) -> None:
+    committed = {path.name: path for path in (ROOT / "accel/v1").glob("*_pb2*")}
+    protocols = sorted(str(path) for path in (ROOT / "proto/accel/v1").glob("*.proto"))
+    outputs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
+    run(sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", *outputs, *protocols)
+    generated = {path.name: path for path in (tmp_path / "accel/v1").iterdir()}
+    for name in sorted(committed.keys() | generated.keys()):
+        old, new = committed.get(name), generated.get(name)
+        if new and not new.read_text().strip("\n"):
+            continue
+        assert old, f"{name} is missing: run make stubs"
+        assert new, f"{name} comes from no protocol any more: remove it"
+        assert old.read_text() == new.read_text(), f"{name} is out of date: run make stubs"
+
+
+@pytest.mark.parametrize("name", C_FILES)
+def test_what_runs_per_packet_names_its_licence(name: str) -> None:
+    if name.startswith("bpf/"):
+        first = (ROOT / name).read_text().splitlines()[0]
+        assert first == "// SPDX-License-Identifier: GPL-2.0-only"
