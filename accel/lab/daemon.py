@@ -22,6 +22,7 @@ _SETTLE_SECONDS = 10.0
 class Daemon:
     """The process and a client of it. A context manager; it ends with the lab at the latest.
 
+    `command` is what `start` runs; options that are added to it count from the next start.
     What it attached goes on steering after `stop` and `kill`, as on a real host.
     """
 
@@ -31,9 +32,9 @@ class Daemon:
         self.folder.mkdir(mode=0o750, exist_ok=True)
         self.log = self.folder / "acceld.log"
         self.socket = self.folder / "accel.sock"
-        self._command = [sys.executable, "-m", "accel.control.daemon", "--interface", INTERFACE]
-        self._command += ["--socket", str(self.socket), "--state", str(self.folder / "state.db")]
-        self._command += ["--pin-root", str(lab.bpffs() / self.host.name), *options]
+        self.command = [sys.executable, "-m", "accel.control.daemon", "--interface", INTERFACE]
+        self.command += ["--socket", str(self.socket), "--state", str(self.folder / "state.db")]
+        self.command += ["--pin-root", str(lab.bpffs() / self.host.name), *options]
         self.start()
 
     def __enter__(self) -> Self:
@@ -51,7 +52,7 @@ class Daemon:
         """Start the process; returns when it answers. Raises HostError with its log if not."""
         self._log_file = self.log.open("a")
         self.process = self.host.namespace.popen(
-            self._command, stdout=self._log_file, stderr=subprocess.STDOUT
+            self.command, stdout=self._log_file, stderr=subprocess.STDOUT
         )
         self.client = Client(self.socket)
         deadline = time.monotonic() + _START_SECONDS
