@@ -139,12 +139,14 @@ class DataPath:
         return writes + self._clear_backends(b.number for b in before.backends)
 
     def _put(self, services: Sequence[PlacedService]) -> int:
-        entries = [(b, image.backend_words(self._leaf, b)) for s in services for b in s.backends]
+        entries = [
+            (b, image.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
+        ]
         writes = sum(self._write_backend(b, w) for b, w in entries if image.admitted(b))
         writes += self._rings.put(services)
         writes += sum(self._write_backend(b, w) for b, w in entries if not image.admitted(b))
         self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
-        return writes + sum(self._table.put(k, i) for k, i in _keys(services).items())
+        return writes + sum(self._table.put(k, *v) for k, v in _keys(services).items())
 
     def _write_backend(self, placed: PlacedBackend, words: image.Words) -> int:
         now = self._backends[placed.number]
@@ -306,13 +308,16 @@ class DataPath:
             _remove_folder(self.pin_path)
 
 
-def _keys(services: Iterable[PlacedService]) -> dict[bytes, int]:
-    """Keys in the map of services, and the index that each leads to (0: an address as such)."""
-    keys: dict[bytes, int] = {}
+def _keys(services: Iterable[PlacedService]) -> dict[bytes, tuple[int, int]]:
+    """Keys in the map of services; the index (0: an address as such) and the slots of each."""
+    keys: dict[bytes, tuple[int, int]] = {}
     for placed in services:
         s = placed.service
-        keys[image.service_key(s.address, s.port, s.protocol)] = placed.index
-        keys[image.service_key(s.address, 0, 0)] = 0
+        keys[image.service_key(s.address, s.port, s.protocol)] = (
+            placed.index,
+            image.ring_slots(placed),
+        )
+        keys[image.service_key(s.address, 0, 0)] = (0, 0)
     return keys
 
 

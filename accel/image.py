@@ -54,8 +54,13 @@ def admitted(placed: PlacedBackend) -> bool:
     return backend.state is State.UP and ready
 
 
+def ring_slots(placed: PlacedService) -> int:
+    """How many slots its ring has: none as long as no backend is admitted."""
+    return placed.service.ring_size if any(map(admitted, placed.backends)) else 0
+
+
 def ring_lines(placed: PlacedService) -> bytes:
-    """The inner map of a ring: header, slots, backend numbers.
+    """The inner map of a ring: slots, then backend numbers.
 
     All backends are in the list of numbers; the slots point only at those that are admitted.
     """
@@ -69,30 +74,23 @@ def ring_lines(placed: PlacedService) -> bytes:
             placed.service.ring_size,
         )
         slots = np.array(chosen, np.uint16)[local]
-    header = struct.pack("=II", len(slots), len(backends))
     numbers = np.array([b.number for b in backends], np.uint32)
-    return _padded(header) + _padded(slots.tobytes()) + _padded(numbers.tobytes())
-
-
-def ring_numbers(lines: bytes) -> list[int]:
-    """The backend numbers in what `ring_lines` made."""
-    slots, count = struct.unpack_from("=II", lines)
-    start = LINE * (1 + -(-slots // SLOTS_PER_LINE))
-    return list(struct.unpack_from(f"={count}I", lines, start))
+    return _padded(slots.tobytes()) + _padded(numbers.tobytes()) or bytes(LINE)
 
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % LINE)
 
 
-def backend_words(leaf: Any, placed: PlacedBackend) -> Words:
-    """struct backend as eight words; `leaf` is its ctypes class."""
+def backend_words(leaf: Any, placed: PlacedBackend, service: int) -> Words:
+    """struct backend as eight words; `leaf` is its ctypes class, `service` its service's index."""
     backend, hop = placed.backend, placed.next_hop
     entry = leaf(
         state=backend.state,
         generation=placed.generation,
         mode=backend.mode,
         gue_port=_swapped(backend.gue_port),
+        service=service,
     )
     if hop is not None and backend.mode is not Mode.LOCAL:
         entry.mac[:] = hop.mac

@@ -49,8 +49,7 @@ class Rings:
     def memory(self, services: Sequence[PlacedService]) -> int:
         """Bytes that the rings of `services` take: their lines, and a page for the map itself."""
         lines = sum(
-            1
-            + -(-p.service.ring_size // image.SLOTS_PER_LINE)
+            -(-p.service.ring_size // image.SLOTS_PER_LINE)
             + -(-len(p.backends) // image.NUMBERS_PER_LINE)
             for p in services
         )

@@ -20,7 +20,7 @@ _SHIFTS = (_SERVICE["SERVICE_FIRST_SHIFT"], _SERVICE["SERVICE_SECOND_SHIFT"])
 _U64 = (1 << 64) - 1
 _ENTRIES = 2
 _KEY = struct.Struct("=QQI")  # image.service_key
-_WHAT = 2  # the word with port, protocol, used and index
+_WHAT, _SLOTS = 2, 3  # the word with port, protocol, used and index; that with the ring's slots
 _MOVES = 6  # how many entries may have to move for a new one
 
 Slot = tuple[int, int]
@@ -38,8 +38,8 @@ class ServiceTable:
         for slot in zip(*self._entries[:, :, _WHAT].nonzero(), strict=True):
             yield self._key(slot), int(self._entries[slot][_WHAT]) >> 32
 
-    def put(self, key: bytes, index: int) -> int:
-        """Set the index of `key`. Returns 1 if that was a change. Raises CapacityError."""
+    def put(self, key: bytes, index: int, slots: int = 0) -> int:
+        """Set what `key` leads to. Returns 1 if that was a change. Raises CapacityError."""
         low, high, what = _KEY.unpack(key)
         slot = self._find(key)
         if slot is None:
@@ -50,8 +50,9 @@ class ServiceTable:
                 )
             self._entries[slot][:_WHAT] = low, high
         word = index << 32 | what
-        if int(self._entries[slot][_WHAT]) == word:
+        if int(self._entries[slot][_WHAT]) == word and int(self._entries[slot][_SLOTS]) == slots:
             return 0
+        self._entries[slot][_SLOTS] = slots
         self._entries[slot][_WHAT] = word
         return 1
 
@@ -101,8 +102,8 @@ class ServiceTable:
             for other in set(self._buckets(self._key(slot))) - passed:
                 room = self._room_in(other, moves - 1, passed)
                 if room is not None:
-                    self._entries[room][:_WHAT] = self._entries[slot][:_WHAT]
-                    self._entries[room][_WHAT] = self._entries[slot][_WHAT]
+                    for word in (0, 1, _SLOTS, _WHAT):
+                        self._entries[room][word] = self._entries[slot][word]
                     self._entries[slot][_WHAT] = 0
                     return slot
         return None

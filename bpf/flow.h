@@ -42,14 +42,17 @@ INLINE int find_flow(struct packet *p)
 	if (!p->bucket)
 		return GO_ON;
 #pragma unroll
-	for (int i = 0; i < WAYS; i++) {
-		__u32 way = (p->tag + i) % WAYS;
-		__u64 word = p->bucket->flow[way];
-		__u32 number = WORD_NUMBER(word);
+	for (int i = 0; i <= WAYS; i++) {
+		/* Where it was stored, unless others were there first: then anywhere. */
+		__u32 way = i ? i - 1 : p->tag % WAYS;
 		struct backend *backend;
+		__u32 number;
+		__u64 word;
 
-		if (WORD_TAG(word) != p->tag)
+		if (p->bucket->half[way][TAG_HALF] != p->tag)
 			continue;
+		word = p->bucket->flow[way];
+		number = WORD_NUMBER(word);
 		backend = backends.lookup(&number);
 		if (!backend || backend->generation != WORD_GENERATION(word) ||
 		    (backend->state != BACKEND_UP && backend->state != BACKEND_DRAIN) ||

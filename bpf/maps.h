@@ -23,7 +23,8 @@ struct service {
 		__u32 what;
 	};
 	__u32 index; /* in rings and counters; 0 for an address as such */
-	__u64 pad;
+	__u32 slots; /* of its ring; 0: no backend is up */
+	__u32 pad;
 };
 SIZE_IS(struct service, 32);
 
@@ -54,7 +55,7 @@ struct backend {
 
 	__be16 gue_port;
 	__u16 checksum; /* of the constant part of an outer IPv4 header */
-	__u32 pad;
+	__u32 service;  /* whose backend this is */
 
 	union address source; /* of the outer header; IPv4 in word[3] */
 	union address destination;
@@ -66,19 +67,24 @@ SIZE_IS(struct backend, 64);
  * generation (8), age (4). 0 is no flow. A bucket is one cache line.
  */
 struct bucket {
-	__u64 flow[8];
+	union {
+		__u64 flow[8];
+		__u32 half[8][2];
+	};
 };
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TAG_HALF 1
+#else
+#define TAG_HALF 0
+#endif
+
 /*
- * A ring is an array of cache lines: the header, the slots (32 a line: position of a backend in
- * the ring's list), then that list (16 a line: backend numbers). Swapped whole.
+ * A ring is an array of cache lines: the slots (32 a line: position of a backend in the list that
+ * follows), then that list (16 a line: backend numbers). Swapped whole.
  */
 struct ring_line {
 	union {
-		struct {
-			__u32 slots;
-			__u32 backends;
-		} header;
 		__u16 slot[32];
 		__u32 number[16];
 	};

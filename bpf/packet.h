@@ -30,6 +30,7 @@ struct packet {
 	__u8 quoted;   /* addresses and ports are those quoted by an ICMP error, turned round */
 	__u8 dry;      /* explain: leave no trace in the maps */
 	__u32 service; /* its index; 0 for none */
+	__u32 ring_slots;
 	__u32 number;  /* of the backend */
 	__u32 slot;    /* of the ring; NO_SLOT if it was not asked */
 	__u32 tag;

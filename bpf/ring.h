@@ -15,30 +15,27 @@ INLINE struct ring_line *ring_line(void *ring, __u32 index)
 
 INLINE int choose_by_ring(struct packet *p)
 {
-	struct ring_line *header, *slots, *list;
-	__u32 count, position;
+	struct ring_line *slots, *list;
+	__u32 position;
 	void *ring;
 
 	if (p->backend)
 		return GO_ON;
 	ring = rings.lookup(&p->service);
-	if (!ring)
+	if (!ring || !p->ring_slots)
 		return VERDICT_NO_BACKEND;
-	header = ring_line(ring, 0);
-	if (!header || !header->header.slots)
-		return VERDICT_NO_BACKEND;
-	count = header->header.slots;
-	p->slot = (__u64)ring_hash(p) * count >> 32;
-	slots = ring_line(ring, 1 + p->slot / 32);
+	p->slot = (__u64)ring_hash(p) * p->ring_slots >> 32;
+	slots = ring_line(ring, p->slot / 32);
 	if (!slots)
 		return VERDICT_NO_BACKEND;
 	position = slots->slot[p->slot % 32];
-	list = ring_line(ring, 1 + (count + 31) / 32 + position / 16);
+	list = ring_line(ring, (p->ring_slots + 31) / 32 + position / 16);
 	if (!list)
 		return VERDICT_NO_BACKEND;
 	p->number = list->number[position % 16];
 	p->backend = backends.lookup(&p->number);
-	if (!p->backend || p->backend->state != BACKEND_UP)
+	/* Its service is asked for in case the ring's size changes at this very moment. */
+	if (!p->backend || p->backend->state != BACKEND_UP || p->backend->service != p->service)
 		return VERDICT_NO_BACKEND;
 	if (p->quoted)
 		return GO_ON;

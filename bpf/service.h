@@ -24,7 +24,6 @@ INLINE int sieve_holds(const union address *address)
 #define SERVICE_FACTOR_1 0xc2b2ae3d27d4eb4fULL
 #define SERVICE_FIRST_SHIFT 44
 #define SERVICE_SECOND_SHIFT 20
-#define NO_SERVICE 0xffffffff
 
 /* Half 1 is turned so that what tells IPv4 addresses apart is in its lower bits. */
 INLINE __u64 service_hash(const union address *address, __u32 what)
@@ -35,8 +34,10 @@ INLINE __u64 service_hash(const union address *address, __u32 what)
 	return (hash ^ hash >> 32) * SERVICE_FACTOR_1;
 }
 
-INLINE __u32 lookup_service(const union address *address, __u32 what)
+/* Sets what the packet has of its service; the verdict if it has none. */
+INLINE int lookup_service(struct packet *p, __u32 what)
 {
+	const union address *address = &p->destination;
 	__u64 hash = service_hash(address, what);
 
 #pragma unroll
@@ -52,19 +53,21 @@ INLINE __u32 lookup_service(const union address *address, __u32 what)
 			struct service *s = &bucket->service[j];
 
 			if (s->what == what && s->address.half[1] == address->half[1] &&
-			    s->address.half[0] == address->half[0])
-				return s->index;
+			    s->address.half[0] == address->half[0]) {
+				p->service = s->index;
+				p->ring_slots = s->slots;
+				return GO_ON;
+			}
 		}
 	}
-	return NO_SERVICE;
+	return VERDICT_NOT_SERVICE;
 }
 
 /* By ports: the service of this very port, else that of any. Without: the address as such. */
 INLINE int find_service(struct packet *p)
 {
 	struct service key = {.used = 1};
-	__u32 index;
-	int icmp;
+	int icmp, verdict;
 
 	if (!sieve_holds(&p->destination))
 		return VERDICT_NOT_SERVICE;
@@ -76,16 +79,13 @@ INLINE int find_service(struct packet *p)
 		key.port = p->destination_port;
 		key.protocol = p->protocol;
 	}
-	index = lookup_service(&p->destination, key.what);
-	if (index == NO_SERVICE && p->has_ports) {
+	verdict = lookup_service(p, key.what);
+	if (verdict && p->has_ports) {
 		key.port = 0;
-		index = lookup_service(&p->destination, key.what);
+		verdict = lookup_service(p, key.what);
 	}
-	if (index == NO_SERVICE)
-		return VERDICT_NOT_SERVICE;
-	p->service = index;
-	if (p->has_ports)
-		return GO_ON;
+	if (verdict || p->has_ports)
+		return verdict;
 	icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
 	if (!icmp && p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP)
 		return VERDICT_NOT_SERVICE;
