@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from accel.errors import HostError
 from accel.lab.hosts import Host
 
+COMMAND = (sys.executable, "-m", "accel.cli.main", "backend", "run")
+
 
 def start(
     hosts: Sequence[Host], *, interface: str, allow: Sequence[str]
@@ -17,7 +19,7 @@ def start(
 
     `allow` are the outer sources. Raises HostError with what it said if one does not start.
     """
-    command = [sys.executable, "-m", "accel.cli.main", "backend", "run", "--interface", interface]
+    command = [*COMMAND, "--interface", interface]
     command += [word for prefix in allow for word in ("--allow", prefix)]
     processes = [host.namespace.popen(command, stderr=subprocess.PIPE) for host in hosts]
     for host, process in zip(hosts, processes, strict=True):
