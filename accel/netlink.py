@@ -60,6 +60,7 @@ class Follower:
         self._mirror = Mirror()
         self._followed: dict[Address, Answer] = {}
         self._watches: dict[NeighbourKey, _Watch] = {}
+        self._static: set[NeighbourKey] = set()
         self._touched: set[NeighbourKey] = set()
         self._missed: dict[Address, float] = {}
         self._tables_stale = self._neighbours_stale = False
@@ -159,6 +160,10 @@ class Follower:
         read = rtnetlink.read_neighbour(message)
         if read is None:
             return None
+        if rtnetlink.is_static(message):
+            self._static.add(read[0])
+        else:
+            self._static.discard(read[0])
         self._set_neighbour(*read)
         return read[0]
 
@@ -282,4 +287,4 @@ class Follower:
             # Spread, so that thousands of neighbours are not asked for in one moment.
             watch.due = self._loop.time() + later * random.uniform(0.75, 1.25)
         with contextlib.suppress(OSError):  # asked again when it is due
-            self._events.probe(keys)
+            self._events.probe([key for key in keys if key not in self._static])

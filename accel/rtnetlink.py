@@ -45,6 +45,7 @@ _RT_SCOPE_UNIVERSE = 0
 _IFA_F_UNFIT = 0x01 | 0x08 | 0x20 | 0x40
 _NTF_USE, _NTF_PROXY = 0x01, 0x08
 _NUD_USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80  # reachable to probe, noarp, permanent
+_NUD_PERMANENT = 0x80
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -88,7 +89,8 @@ def dump_request(kind: int, sequence: int) -> bytes:
 def probe_request(key: NeighbourKey) -> bytes:
     """Have the kernel find or confirm a neighbour, as if a packet were sent to it.
 
-    Answered only if it fails. Does nothing to a neighbour that is known and fresh.
+    Answered only if it fails. Does nothing to a neighbour that is known and fresh, but makes the
+    kernel (5.16 up) forget one that `is_static`: do not ask for those.
     """
     link, address = key
     packed = address.packed
@@ -165,6 +167,12 @@ def read_neighbour(message: Message) -> tuple[NeighbourKey, bytes | None] | None
     mac = _mac(m.get_attr("NDA_LLADDR"))
     usable = message.kind == RTM_NEWNEIGH and m["state"] & _NUD_USABLE
     return (m["ifindex"], ip_address(m.get_attr("NDA_DST"))), mac if usable else None
+
+
+def is_static(message: Message) -> bool:
+    """Whether a RTM_NEWNEIGH tells of a neighbour that somebody has set by hand (NUD_PERMANENT)."""
+    _, _, state, _, _ = _NDMSG.unpack_from(message.data, message.offset + _HEADER.size)
+    return message.kind == RTM_NEWNEIGH and bool(state & _NUD_PERMANENT)
 
 
 def _leg(message: Any) -> Leg:

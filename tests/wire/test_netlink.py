@@ -409,6 +409,22 @@ def test_following_others_forgets_the_first(network: Network, run: Run) -> None:
     run(body)
 
 
+def test_a_neighbour_set_by_hand_is_left_alone(network: Network, run: Run) -> None:
+    """Asking for one makes the kernel forget it."""
+    by_hand = "02:00:00:00:00:77"
+    network.ip(f"neigh replace {NEAR} lladdr {by_hand} dev eth0 nud permanent")
+
+    async def body(watched: Watched) -> None:
+        watched.follower.follow({NEAR})
+        await watched.has_hop(NEAR, mac=raw(by_hand))
+        watched.follower.follow({NEAR, NOBODY})
+        await watched.has_problem(NOBODY, "does not answer")
+
+    run(body)
+    listed = network.gateway.run(["ip", "neigh", "show", str(NEAR)]).stdout
+    assert "PERMANENT" in listed
+
+
 def test_nothing_of_the_host_is_changed_but_neighbours(network: Network, run: Run) -> None:
     def tables() -> list[str]:
         lists = ("link show", "addr show", "route show table all", "-6 route show table all")
