@@ -19,9 +19,10 @@ _FIRST_DYNAMIC_PORT = 49152  # RFC 6335 6
 class Row:
     """`out` None: the packet leaves, or is left, byte for byte as it came.
 
-    `service` is the name of the one that is found, "" for none. A forwarded packet goes to that
-    service's first backend, unless `backend` names another number. `before` are packets that go
-    through first, and `change` is what happens to the world after them.
+    `service` is the name of the one that is found, "" for none; its first backend is chosen,
+    unless `backend` is another number (0: none is). `before` are packets that go through first,
+    and `change` is what happens to the world after them. `metadata` is headroom taken, in bytes.
+    What depends on those or on a budget is not `traced`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Row:
     before: tuple[Packet, ...] = ()
     change: Callable[[Rig], None] | None = None
     metadata: int = 0
+    traced: bool = True
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
@@ -49,12 +51,12 @@ def check(rig: Rig, row: Row) -> None:
         rig.place()
     frame = bytes(row.packet)
     before, counts = rig.memory(), rig.counts()
-    traced = rig.trace(frame) if not row.metadata else None
+    traced = rig.trace(frame) if row.traced else None
     assert rig.memory() == before, "the traced run left something in the maps"
 
     done = rig.count(frame, metadata=row.metadata)
     index = rig.world.services[row.service].index if row.service else 0
-    backend = _backend(rig, row, verdict)
+    backend = _backend(rig, row)
     place = ("backend", backend) if verdict.forward else ("service", index)
     new = {
         key: (packets - counts.get(key, (0, 0))[0], size - counts.get(key, (0, 0))[1])
@@ -75,10 +77,10 @@ def check(rig: Rig, row: Row) -> None:
         same_frame(frame, done.packet, traced.frame)
 
 
-def _backend(rig: Rig, row: Row, verdict: Verdict) -> int:
+def _backend(rig: Rig, row: Row) -> int:
     if row.backend is not None:
         return row.backend
-    return rig.world.numbers(row.service)[0] if verdict.forward else 0
+    return next(iter(rig.world.numbers(row.service)), 0) if row.service else 0
 
 
 def expected_frame(row: Row, actual: bytes) -> bytes:

@@ -145,6 +145,7 @@ VERDICTS = [
         verdict="NO_ROOM",
         service="ipip4-tcp4",
         metadata=200,
+        traced=False,
     ),
 ]
 
