@@ -30,12 +30,12 @@ struct packet {
 	__u8 quoted;   /* addresses and ports are those quoted by an ICMP error, turned round */
 	__u8 dry;      /* explain: leave no trace in the maps */
 	__u32 service; /* its index; 0 for none */
-	__u32 ring_slots;
 	__u32 number;  /* of the backend */
 	__u32 slot;    /* of the ring; NO_SLOT if it was not asked */
 	__u32 tag;
-	__u32 reason; /* the FORWARD_* verdict of the step that chose */
-	__u32 action; /* what forward() decided */
+	__u32 reason;          /* the FORWARD_* verdict of the step that chose */
+	__u32 action;          /* what forward() decided */
+	struct service *entry; /* its line in the map */
 	struct bucket *bucket;
 	struct backend *backend;
 };

@@ -16,20 +16,21 @@ INLINE struct ring_line *ring_line(void *ring, __u32 index)
 INLINE int choose_by_ring(struct packet *p)
 {
 	struct ring_line *slots, *list;
-	__u32 position;
+	__u32 count, position;
 	void *ring;
 
 	if (p->backend)
 		return GO_ON;
 	ring = rings.lookup(&p->service);
-	if (!ring || !p->ring_slots)
+	if (!ring || !p->entry || !p->entry->slots)
 		return VERDICT_NO_BACKEND;
-	p->slot = (__u64)ring_hash(p) * p->ring_slots >> 32;
+	count = p->entry->slots;
+	p->slot = (__u64)ring_hash(p) * count >> 32;
 	slots = ring_line(ring, p->slot / 32);
 	if (!slots)
 		return VERDICT_NO_BACKEND;
 	position = slots->slot[p->slot % 32];
-	list = ring_line(ring, (p->ring_slots + 31) / 32 + position / 16);
+	list = ring_line(ring, (count + 31) / 32 + position / 16);
 	if (!list)
 		return VERDICT_NO_BACKEND;
 	p->number = list->number[position % 16];

@@ -55,7 +55,7 @@ INLINE int lookup_service(struct packet *p, __u32 what)
 			if (s->what == what && s->address.half[1] == address->half[1] &&
 			    s->address.half[0] == address->half[0]) {
 				p->service = s->index;
-				p->ring_slots = s->slots;
+				p->entry = s;
 				return GO_ON;
 			}
 		}
@@ -66,14 +66,13 @@ INLINE int lookup_service(struct packet *p, __u32 what)
 /* By ports: the service of this very port, else that of any. Without: the address as such. */
 INLINE int find_service(struct packet *p)
 {
-	struct service key = {.used = 1};
+	struct service key = { .used = 1 };
 	int icmp, verdict;
 
 	if (!sieve_holds(&p->destination))
 		return VERDICT_NOT_SERVICE;
 	/* IPv4's own form of an address (maps.h), but not from an IPv4 header. */
-	if (p->version == 6 && !p->destination.half[0] &&
-	    p->destination.word[2] == HTONL(0xffff))
+	if (p->version == 6 && !p->destination.half[0] && p->destination.word[2] == HTONL(0xffff))
 		return VERDICT_NOT_SERVICE;
 	if (p->has_ports) {
 		key.port = p->destination_port;
