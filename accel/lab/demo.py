@@ -1,0 +1,275 @@
+"""`make demo`: the gateway at work, with real clients and servers, in namespaces of this host."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from accel.answers import Target
+from accel.cli.output import Table, paint
+from accel.errors import AccelError, HostError
+from accel.lab import scene
+from accel.lab.daemon import Daemon
+from accel.lab.hosts import Topology
+from accel.lab.kept import KeptFlows
+from accel.lab.load import Answer, Tally, curl
+from accel.lab.network import Lab
+from accel.lab.scene import DRAINED, KILLED, Shown
+from accel.lab.screen import Screen
+from accel.model import Mode, State
+from accel.verdicts import Verdict
+
+HTTP, HTTPS = 600, 200  # requests of each service in each of the three acts
+_BATCH = 40
+_BUDGET_SECONDS = 50.0  # after which no more requests are begun
+_KEPT = 24  # connections that stay open while a backend drains
+_BAR = 10  # characters
+
+
+@dataclass(kw_only=True)
+class Demo:
+    """The state of one run."""
+
+    lab: Lab
+    screen: Screen
+    daemon: Daemon
+    shown: list[Shown]
+    until: float
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    first_act: dict[str, Tally] = field(default_factory=dict)
+    again: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        return sum(tally.requests for tally in self.tallies.values())
+
+    @property
+    def failed(self) -> list[Answer]:
+        return [answer for tally in self.tallies.values() for answer in tally.errors]
+
+    def lines(self) -> list[str]:
+        """One for each service: how many requests, and who answered them."""
+        lines = [paint("  service    asked  answered by", "bold")]
+        for shown in self.shown:
+            tally = self.tallies[shown.service.name]
+            parts = "  ".join(
+                f"{name} {tally.backends[name]:4d} {_bar(tally.backends[name], tally.requests)}"
+                for name in shown.names
+            )
+            lines.append(f"  {shown.service.name:9} {tally.requests:6d}  {parts}")
+        return lines
+
+    def draw(self, *, now: bool = False) -> None:
+        summary = f"{self.requests} requests, {len(self.failed)} failed"
+        self.screen.draw(self.lines(), summary=summary, now=now)
+
+    def act(self, middle: Callable[[], None] | None = None) -> None:
+        """All services' requests, in parallel; `middle` is done when a third of them is made."""
+        goal = self.requests + len(self.shown) * (HTTP + HTTPS)
+        third = self.requests + (goal - self.requests) // 3
+        threads = [
+            threading.Thread(target=self._ask, args=(shown,), daemon=True) for shown in self.shown
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            time.sleep(0.05)
+            self.draw()
+            if middle is not None and self.requests >= third:
+                middle()
+                middle = None
+        self.draw(now=True)
+        self.screen.keep()
+
+    def _ask(self, shown: Shown) -> None:
+        """A client that, as clients do, asks once more where a connection broke."""
+        every = (HTTP + HTTPS) // HTTPS
+        urls = [shown.url("http" if i % every else "https") for i in range(HTTP + HTTPS)]
+        for start in range(0, len(urls), _BATCH):
+            if time.monotonic() > self.until:
+                break
+            answers = curl(self.lab.client, urls[start : start + _BATCH], parallel=6, timeout=5.0)
+            broken = [answer.url for answer in answers if not answer.ok]
+            if broken:
+                self.again += len(broken)
+                answers = [answer for answer in answers if answer.ok]
+                answers += curl(self.lab.client, broken, timeout=5.0)
+            self.tallies[shown.service.name].add(answers)
+
+    def set_state(self, name: str, state: State) -> None:
+        """Of this backend, in each service that has it."""
+        for shown in self.shown:
+            if name in shown.names:
+                self.daemon.client.update_backend(shown.service.name, name, state=state)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show it. Returns 0 if no request failed, 1 if one did, an error's exit code if the demo
+    cannot be shown, 130 after Ctrl-C."""
+    screen = Screen()
+    try:
+        _check_tools()
+        with Lab(Topology(near=3, far=3)) as lab:
+            return _show(lab, screen)
+    except AccelError as error:
+        print(f"demo: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; everything is removed again", file=sys.stderr)
+        return 130
+
+
+def _show(lab: Lab, screen: Screen) -> int:
+    started = time.monotonic()
+    screen.write(f"\n{scene.DRAWING}")
+    screen.say("The network above is up.")
+    shown = scene.services(lab)
+    lab.serve([each.address for each in shown])
+    screen.say("nginx serves HTTP and HTTPS on b1 to b6, at the addresses of six services.")
+    lab.unwrap(lab.far)
+    screen.say("`accel backend run` unwraps IPIP and GUE on b4 to b6.")
+    with Daemon(lab) as daemon:
+        screen.say("acceld runs on the gateway and has attached its XDP program.")
+        demo = Demo(
+            lab=lab,
+            screen=screen,
+            daemon=daemon,
+            shown=shown,
+            until=started + _BUDGET_SECONDS,
+            tallies={each.service.name: Tally() for each in shown},
+        )
+        daemon.apply([s.service for s in shown], [b for s in shown for b in s.backends])
+        screen.say("Services and backends were applied over gRPC, all in one transaction.")
+        _acts(demo)
+        _summary(demo, time.monotonic() - started)
+    return 1 if demo.failed or demo.problems or not demo.requests else 0
+
+
+def _acts(demo: Demo) -> None:
+    screen = demo.screen
+    screen.say("Act 1: curl asks all services at once, over a new connection for each request.")
+    demo.act()
+    demo.first_act = {
+        name: Tally(requests=tally.requests, backends=tally.backends.copy())
+        for name, tally in demo.tallies.items()
+    }
+    _explain(demo)
+
+    address = demo.shown[0].address
+    with KeptFlows(host=demo.lab.client, address=address, count=_KEPT) as kept:
+        screen.say(f"Act 2: more of the same, and in the middle {DRAINED} is drained.")
+
+        def drain() -> None:
+            demo.set_state(DRAINED, State.DRAIN)
+            screen.say(f"{DRAINED} drains: it keeps its connections and gets no new ones.")
+
+        demo.act(drain)
+        there = kept.of(DRAINED)
+        demo.problems += kept.errors()
+        screen.say(
+            f"{len(there)} of {_KEPT} connections that were open all the time are {DRAINED}'s:"
+            f" {len(kept.errors())} of all broke."
+        )
+
+    screen.say(f"Act 3: once more, and in the middle the host {KILLED} dies.")
+
+    def kill() -> None:
+        demo.set_state(KILLED, State.DOWN)
+        for process in demo.lab.backend(KILLED).namespace.processes:
+            process.kill()
+        screen.say(f"{KILLED} is set down and its nginx is killed: others answer in its place.")
+
+    demo.act(kill)
+
+
+def _explain(demo: Demo) -> None:
+    shown = next(each for each in demo.shown if each.backends[0].mode is Mode.GUE)
+    client = demo.lab.client.address(shown.address.version)
+    target = Target(service=shown.service.name, port=443)
+    explained = demo.daemon.client.explain((client, 50123), target, syn=True)
+    demo.screen.say(
+        f"Why there? accel explain --from {client}:50123 --to {shown.service.name} says:"
+    )
+    for step in explained.steps:
+        demo.screen.write(f"           {step}")
+
+
+def _summary(demo: Demo, seconds: float) -> None:
+    write = demo.screen.write
+    write("\n" + paint("Requests", "bold"))
+    rows = [
+        (s.service.name, str(s.address), t.requests, len(t.errors))
+        for s in demo.shown
+        for t in [demo.tallies[s.service.name]]
+    ]
+    write(Table(header=("service", "address", "requests", "errors"), rows=rows).text())
+    write("\n" + paint("Spread of act 1 beside the weights", "bold"))
+    write(
+        Table(
+            header=("backend", "weight", "share", "answered", "all acts"), rows=_spread(demo)
+        ).text()
+    )
+    write("\n" + paint("What became of the packets at the gateway", "bold"))
+    write(Table(header=("verdict", "packets", "meaning"), rows=_verdicts(demo)).text())
+    write()
+    for answer in demo.failed[:5]:
+        write(f"failed: {answer.url}: {answer.error}")
+    for problem in demo.problems[:5]:
+        write(f"a kept connection broke: {problem}")
+    again = f", {demo.again} asked again" if demo.again else ""
+    errors = len(demo.failed) + len(demo.problems)
+    verdict = paint(f"{errors} errors", "red" if errors else "green")
+    write(f"{demo.requests} requests in {seconds:.0f} s{again}: {verdict}.")
+
+
+def _spread(demo: Demo) -> list[tuple[object, ...]]:
+    """Each backend's share of act 1 by its weight, and what it answered."""
+    rows: list[tuple[object, ...]] = []
+    for hosts in (demo.lab.near, demo.lab.far):
+        names = [host.name for host in hosts]
+        of_these = [s.service.name for s in demo.shown if s.names == tuple(names)]
+        first = {n: sum(demo.first_act[s].backends[n] for s in of_these) for n in names}
+        weights = sum(scene.WEIGHTS[name] for name in names)
+        for name in names:
+            share, answered = scene.WEIGHTS[name] / weights, first[name] / sum(first.values())
+            all_acts = sum(demo.tallies[s].backends[name] for s in of_these)
+            rows.append((name, scene.WEIGHTS[name], f"{share:.0%}", f"{answered:.1%}", all_acts))
+    return rows
+
+
+def _verdicts(demo: Demo) -> list[tuple[object, ...]]:
+    """Each verdict that was counted, most packets first."""
+    stats = demo.daemon.client.stats()
+    counts = [*stats.gateway]
+    for service in stats.services:
+        counts += [*service.counts, *(c for backend in service.backends for c in backend.counts)]
+    packets: dict[str, int] = {}
+    for count in counts:
+        packets[count.verdict] = packets.get(count.verdict, 0) + count.packets
+    meanings = {verdict.label: verdict.meaning for verdict in Verdict}
+    ordered = sorted(packets.items(), key=lambda item: -item[1])
+    return [(name, number, meanings[name]) for name, number in ordered if number]
+
+
+def _bar(part: int, whole: int) -> str:
+    filled = round(_BAR * part / whole) if whole else 0
+    return "█" * filled + "·" * (_BAR - filled)
+
+
+def _check_tools() -> None:
+    missing = [tool for tool in ("nginx", "curl", "openssl", "nsenter") if not shutil.which(tool)]
+    if missing:
+        raise HostError(
+            f"the demo needs {', '.join(missing)}", hint="`make demo` installs what is missing"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
