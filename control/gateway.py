@@ -195,12 +195,12 @@ class Gateway:
                         gone.add(backend.address)
                     elif count == step:
                         new.append(backend.address)
+        gone = {address for address in gone if self._users[address] == 0}
         for address in gone:
-            if self._users[address] == 0:
-                del self._users[address]
-                self._hops.pop(address, None)
-        if gone or new:
-            self._follower.follow(self._users.keys())
+            del self._users[address]
+            self._hops.pop(address, None)
+        self._follower.unfollow(gone)
+        self._follower.follow_too(new)
         for address in new:
             self._hops[address] = self._follower.resolve(address)
         self._new.update(new)

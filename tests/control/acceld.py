@@ -37,6 +37,7 @@ class Acceld:
     folder: Path
     program: tuple[str, ...] = FAKE
     pin_root: Path | None = None
+    prefix: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -54,7 +55,7 @@ class Acceld:
             "--pin-root": self.pin_root or self.folder / "pins",
         }
         named = [part for option, path in files.items() for part in (option, str(path))]
-        return [sys.executable, *self.program, *named, *options]
+        return [*self.prefix, sys.executable, *self.program, *named, *options]
 
     @contextlib.contextmanager
     def running(self, *options: str) -> Iterator[Running]:
@@ -68,10 +69,11 @@ class Acceld:
             )
         try:
             with channel_to(self.socket) as channel:
-                try:
-                    grpc.channel_ready_future(channel).result(timeout=20)
-                except grpc.FutureTimeoutError:
-                    raise AssertionError(f"acceld does not answer:\n{self.log()}") from None
+                ready = grpc.channel_ready_future(channel)
+                while not ready.done():
+                    assert process.poll() is None, f"acceld ended:\n{self.log()}"
+                    with contextlib.suppress(grpc.FutureTimeoutError):
+                        ready.result(timeout=0.05)
                 yield Running(process=process, channel=channel)
         finally:
             if process.poll() is None:

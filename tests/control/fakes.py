@@ -143,8 +143,11 @@ class FakeFollower:
     async def stop(self) -> None:
         pass
 
-    def follow(self, addresses: Collection[Address], /) -> None:
-        self.followed = set(addresses)
+    def follow_too(self, addresses: Collection[Address], /) -> None:
+        self.followed |= set(addresses)
+
+    def unfollow(self, addresses: Collection[Address], /) -> None:
+        self.followed -= set(addresses)
 
     def resolve(self, address: Address, /) -> NextHop | Unresolved:
         if address in self.lost or (address.version == 4 and address in UNREACHABLE):

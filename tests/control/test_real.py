@@ -1,0 +1,146 @@
+"""acceld with the real data path, in a network namespace of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from acceld import REAL, Acceld, Running
+from here import details_of
+from objects import backend, service, web
+
+from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.namespace import Namespace
+from accel.v1 import gateway_pb2 as pb
+from accel.v1 import model_pb2
+
+MACS = {"10.0.0.1": "02:00:00:00:00:a1", "10.0.0.2": "02:00:00:00:00:a2"}
+
+
+@pytest.fixture
+def network() -> Iterator[Namespace]:
+    """Interface `in` with 10.0.0.254/24, where 10.0.0.1 and 10.0.0.2 are known neighbours."""
+    namespace = Namespace(f"control-{os.getpid()}")
+    ip = namespace.netlink
+    ip.link("add", ifname="in", kind="veth", peer={"ifname": "out"})
+    index = namespace.index("in")
+    for name in ("in", "out"):
+        ip.link("set", index=namespace.index(name), state="up")
+    ip.addr("add", index=index, address="10.0.0.254", prefixlen=24)
+    for address, mac in MACS.items():
+        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent")
+    yield namespace
+    namespace.remove()
+
+
+@pytest.fixture
+def real(folder: Path, network: Namespace) -> Iterator[Acceld]:
+    yield Acceld(
+        folder=folder,
+        program=REAL,
+        pin_root=mount_bpffs(folder) / "accel",
+        prefix=("nsenter", f"--net={network.path}"),
+    )
+    remove_folder(folder)
+    folder.mkdir()
+
+
+def explain(running: Running, port: int = 40000, *, syn: bool = True) -> pb.ExplainResponse:
+    request = pb.ExplainRequest(service="web", from_address="198.51.100.7", from_port=port, syn=syn)
+    answer: pb.ExplainResponse = running.stub.Explain(request)
+    return answer
+
+
+def test_an_applied_service_steers_and_survives_kill(real: Acceld, network: Namespace) -> None:
+    with real.running("--interface", "in") as first:
+        first.stub.Apply(web())
+        hops = {
+            b.name: b.next_hop for b in first.stub.ListBackends(pb.ListBackendsRequest()).backends
+        }
+        assert {name: (hop.mac, hop.interface) for name, hop in hops.items()} == {
+            "b1": (MACS["10.0.0.1"], "in"),
+            "b2": (MACS["10.0.0.2"], "in"),
+        }
+        before = explain(first)
+        assert (before.verdict, before.service) == ("forward_syn", "web")
+        address = {"b1": "10.0.0.1", "b2": "10.0.0.2"}[before.backend]
+        assert before.packet_out[:6].hex(":") == MACS[address]
+        assert before.packet_out[30:34] == bytes(map(int, address.split(".")))
+        assert before.interface in ("in", "")
+        assert {explain(first, port).backend for port in range(1000, 1040)} == {"b1", "b2"}
+        assert not first.stub.GetStatus(pb.GetStatusRequest()).adopted
+        first.process.kill()
+        first.process.wait()
+    with real.running() as second:
+        status = second.stub.GetStatus(pb.GetStatusRequest())
+        assert status.adopted
+        assert [a.interface for a in status.attachments] == ["in"]
+        assert explain(second) == before
+        second.stub.Detach(pb.DetachRequest(interface="in"))
+        second.stub.Apply(pb.ApplyRequest(prune=True))
+        status = second.stub.GetStatus(pb.GetStatusRequest())
+        assert not status.attachments
+        assert {c.map: c.used for c in status.capacities}["services"] == 0
+
+
+def test_explain_leaves_no_trace(real: Acceld, network: Namespace) -> None:
+    with real.running() as running:
+        running.stub.Apply(web())
+        for syn in (True, False, False):
+            answer = explain(running, syn=syn)
+            assert not answer.known_flow
+            assert answer.HasField("ring_slot")
+        stats = running.stub.GetStats(pb.GetStatsRequest())
+        (of_web,) = stats.services
+        assert not of_web.verdicts
+        assert [(b.known_flows, len(b.verdicts)) for b in of_web.backends] == [(0, 0), (0, 0)]
+
+
+def test_states_and_next_hops_reach_the_program(real: Acceld, network: Namespace) -> None:
+    with real.running() as running:
+        running.stub.Apply(web())
+        chosen = explain(running).backend
+        drain = model_pb2.Backend(service="web", name=chosen, state=model_pb2.BACKEND_STATE_DRAIN)
+        running.stub.UpdateBackend(pb.UpdateBackendRequest(backend=drain))
+        other = explain(running).backend
+        assert {chosen, other} == {"b1", "b2"}
+        # The kernel's neighbour table changes: the frame goes to the new address.
+        address = {"b1": "10.0.0.1", "b2": "10.0.0.2"}[other]
+        stream = running.stub.Watch(pb.WatchRequest(), timeout=20)
+        stream.initial_metadata()
+        index = network.index("in")
+        network.netlink.neigh(
+            "change", dst=address, lladdr="02:00:00:00:00:99", ifindex=index, state="permanent"
+        )
+        event = next(stream)
+        stream.cancel()
+        assert event.change.kind == pb.CHANGE_KIND_NEXT_HOP
+        assert event.change.backend_after.next_hop.mac == "02:00:00:00:00:99"
+        assert explain(running).packet_out[:6].hex(":") == "02:00:00:00:00:99"
+        # Nobody is left.
+        running.stub.UpdateBackend(
+            pb.UpdateBackendRequest(
+                backend=model_pb2.Backend(
+                    service="web", name=other, state=model_pb2.BACKEND_STATE_DOWN
+                )
+            )
+        )
+        nobody = explain(running)
+        assert nobody.verdict == "no_backend"
+        assert any("set the state of one" in step for step in nobody.steps)
+
+
+def test_an_interface_that_is_not_there_and_a_backend_without_a_way(
+    real: Acceld, network: Namespace
+) -> None:
+    with real.running() as running:
+        far = backend("far", address="203.0.113.9")
+        running.stub.Apply(pb.ApplyRequest(services=[service()], backends=[far]))
+        (found,) = running.stub.ListBackends(pb.ListBackendsRequest()).backends
+        assert "no route to 203.0.113.9" in found.next_hop.problem
+        with pytest.raises(grpc.RpcError) as caught:
+            running.stub.Attach(pb.AttachRequest(interface="nic9"))
+        assert details_of(caught.value)["ResourceInfo"].resource_name == "nic9"
