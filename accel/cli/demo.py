@@ -19,6 +19,6 @@ def register(commands: Commands) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from accel.lab import demo
+    from accel.lab.demo import main
 
-    return int(demo.main([]) or 0)
+    return main([])

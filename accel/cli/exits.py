@@ -9,7 +9,7 @@ READER_GONE = 141  # as a shell shows SIGPIPE
 TABLE = """\
 exit codes:
   0    done; diff: no difference; check: nothing failed
-  1    a bug
+  1    a bug; demo: a request failed
   2    an argument or a file is wrong
   3    no such service, backend or interface
   4    there is one of that name already
