@@ -30,7 +30,7 @@ def test_a_bpffs_that_is_there_is_found(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("path", ["/var/lib/accel", "/mnt/with", "/"])
 def test_elsewhere_it_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "mounts").write_text(MOUNTS)
-    with pytest.raises(HostError, match="is not on a bpffs .*mount -t bpf bpf /sys/fs/bpf"):
+    with pytest.raises(HostError, match=r"is not on a bpffs .*mount -t bpf bpf /sys/fs/bpf"):
         bpffs.ensure(Path(path), mounts=tmp_path / "mounts")
 
 
@@ -77,5 +77,5 @@ def test_a_lock_is_exclusive_and_ends_with_its_holder(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_made_says_where() -> None:
-    with pytest.raises(HostError, match="cannot open the lock /proc/x.lock"):
+    with pytest.raises(HostError, match=r"cannot open the lock /proc/x\.lock"):
         Locks().take(Path("/proc/x.lock"), "--state")
