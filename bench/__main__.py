@@ -7,10 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import packet, report
-from bench.harness import Harness, pin_to_one_cpu
+from bench import daemon, packet, report, rings
 
-CASES: dict[str, Callable[[Harness], Iterator[report.Result]]] = {"packet": packet.run}
+CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
+    "packet": packet.run,
+    "rings": rings.run,
+    "daemon": daemon.run,
+}
 
 
 def main() -> int:
@@ -19,13 +22,14 @@ def main() -> int:
         "--cases", default=",".join(CASES), help=f"comma-separated, of {', '.join(CASES)}"
     )
     chosen = parser.parse_args().cases.split(",")
-    pin_to_one_cpu()
-    harness, results = Harness(), []
+    results = []
     for name in chosen:
         start = time.monotonic()
-        for one in CASES[name](harness):
+        for one in CASES[name]():
             results.append(one)
-            print(f"{one.name:24} {one.value:10.2f} {one.unit:18} {one.bar:8} {one.note}", flush=True)
+            print(
+                f"{one.name:24} {one.value:10.2f} {one.unit:18} {one.bar:8} {one.note}", flush=True
+            )
         print(f"({name}: {time.monotonic() - start:.1f} s)", file=sys.stderr)
     report.write(results)
     return 0 if all(r.holds is not False for r in results) else 1

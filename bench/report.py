@@ -59,9 +59,7 @@ def commit() -> str:
     """The checkout's commit, with a + where bpf/ or accel/ differ from it."""
 
     def git(*args: str) -> str:
-        done = subprocess.run(
-            ["git", *args], cwd=HERE, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["git", *args], cwd=HERE, capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
     changed = git("status", "--porcelain", "--", "../bpf", "../accel", "../control")
@@ -76,7 +74,10 @@ def table(results: Sequence[Result]) -> str:
         verdict = {True: "yes", False: "**no**", None: ""}[r.holds]
         rows.append((r.name, f"{value} {r.unit}".strip(), r.bar, verdict, r.note))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
     rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 

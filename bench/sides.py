@@ -50,7 +50,9 @@ def place(
         index=index,
         backends=tuple(
             PlacedBackend(
-                backend=Backend(service=name, name=f"b{i}", address=type(address)(base + first + i)),
+                backend=Backend(
+                    service=name, name=f"b{i}", address=type(address)(base + first + i)
+                ),
                 number=first + i,
                 generation=0,
                 next_hop=hop,

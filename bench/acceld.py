@@ -1,0 +1,190 @@
+"""The real daemon, in a namespace from which every backend is reached over one next hop."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accel import syscall
+from accel.client import Client
+from accel.errors import UnreachableError
+from accel.image import Words
+from accel.lab.namespace import Namespace
+from accel.maps import NAMES
+from accel.model import Backend, Protocol, Service
+
+SERVICES, BACKENDS = 1000, 100
+OPTIONS = ("--max-services", "1024", "--max-backends", "131072")
+_FIRST_SERVICE, _FIRST_BACKEND = int(ip_address("198.18.0.0")), int(ip_address("10.0.0.0"))
+_MB = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Where daemons run: a namespace, and folders that go with it."""
+
+    namespace: Namespace
+    folder: Path
+    pins: Path
+
+    @contextlib.contextmanager
+    def daemon(self, *options: str) -> Iterator[Daemon]:
+        """A daemon that has just answered its first call. It is ended in the end."""
+        files = {"--socket": self.folder / "accel.sock", "--state": self.folder / "state.db"}
+        command = [sys.executable, "-m", "accel.control.daemon", "--pin-root", str(self.pins)]
+        for option, path in files.items():
+            command += [option, str(path)]
+        start = time.monotonic()
+        process = self.namespace.popen([*command, *options], stderr=subprocess.DEVNULL)
+        try:
+            client = _answering(self.folder / "accel.sock", process)
+            ready = time.monotonic() - start
+            yield Daemon(process=process, client=client, ready=ready, pins=self.pins)
+            client.close()
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+    def forget(self) -> None:
+        """The next daemon starts from nothing."""
+        (self.folder / "state.db").unlink(missing_ok=True)
+        for path in self.pins.glob("*/*"):
+            path.unlink()
+
+
+@contextlib.contextmanager
+def host() -> Iterator[Host]:
+    """The namespace with its one next hop; all of it is removed in the end."""
+    name = f"accel-bench-{os.getpid()}"
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    pins = Path("/sys/fs/bpf") / name
+    namespace = Namespace(name)
+    try:
+        link = namespace.netlink
+        link.link("add", ifname="up", kind="veth", peer={"ifname": "far"})
+        for interface in ("up", "far"):
+            link.link("set", index=namespace.index(interface), state="up")
+        up = namespace.index("up")
+        link.addr("add", index=up, address="192.0.2.1", prefixlen=24)
+        link.neigh(
+            "replace", ifindex=up, dst="192.0.2.254", lladdr="02:00:00:00:00:fe", state="permanent"
+        )
+        link.route("add", dst="10.0.0.0/8", gateway="192.0.2.254")
+        yield Host(namespace=namespace, folder=folder, pins=pins)
+    finally:
+        namespace.remove()
+        shutil.rmtree(folder)
+        for path in [*pins.glob("*/*"), *pins.glob("*.lock")]:
+            path.unlink()
+        for path in [*pins.glob("*"), pins]:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """One that runs. `ready` is in seconds from its start to its first answer."""
+
+    process: subprocess.Popen[Any]
+    client: Client
+    ready: float
+    pins: Path
+
+    @property
+    def resident(self) -> float:
+        """MB."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / _MB
+        raise ProcessLookupError(self.process.pid)
+
+    def maps(self) -> Maps:
+        """Its pinned maps."""
+        folder = next(path for path in self.pins.iterdir() if path.is_dir())
+        return Maps({name: syscall.pinned(folder / name) for name in NAMES})
+
+
+class Maps:
+    """Maps by their names, seen from another process than the daemon's."""
+
+    def __init__(self, fds: dict[str, int]) -> None:
+        self._fds = fds
+
+    def memory(self) -> dict[str, float]:
+        """MB by name, as the kernel accounts for them; `rings` with all inner maps."""
+        used = {name: _memlock(fd) for name, fd in self._fds.items()}
+        outer = self._fds["rings"]
+        for index in range(syscall.map_info(outer).entries):
+            if (id_ := self.ring(index)) is not None:
+                fd = syscall.map_fd_by_id(id_)
+                used["rings"] += _memlock(fd)
+                os.close(fd)
+        return {name: size / _MB for name, size in used.items()}
+
+    def ring(self, index: int) -> int | None:
+        """The id of a service's inner map: another one for each ring."""
+        value = syscall.map_lookup(self._fds["rings"], struct.pack("=I", index), 4)
+        return struct.unpack("=I", value)[0] if value else None
+
+    def backends(self) -> Words:
+        """The memory of the backends, a row of eight words each."""
+        fd = self._fds["backends"]
+        rows = syscall.map_info(fd).entries
+        return np.frombuffer(mmap.mmap(fd, 64 * rows), np.uint64).reshape(-1, 8)
+
+
+def services(count: int) -> list[Service]:
+    """So many services on rings of 65537."""
+    return [
+        Service(
+            name=f"s{i}", address=ip_address(_FIRST_SERVICE + i), port=443, protocol=Protocol.TCP
+        )
+        for i in range(count)
+    ]
+
+
+def backends(count: int, of: Sequence[Service]) -> list[Backend]:
+    """So many for each service."""
+    return [
+        Backend(
+            service=service.name,
+            name=f"b{i}",
+            address=ip_address(_FIRST_BACKEND + 256 + n * count + i),
+        )
+        for n, service in enumerate(of)
+        for i in range(count)
+    ]
+
+
+def _answering(socket: Path, process: subprocess.Popen[Any]) -> Client:
+    while process.poll() is None:
+        client = Client(socket)
+        try:
+            client.status()
+        except UnreachableError:
+            client.close()
+            time.sleep(0.005)
+        else:
+            return client
+    raise RuntimeError(f"acceld ended with {process.returncode}: {process.args}")
+
+
+def _memlock(fd: int) -> int:
+    for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+        if line.startswith("memlock:"):
+            return int(line.split()[1])
+    raise OSError(f"no memlock in fdinfo of {fd}")
