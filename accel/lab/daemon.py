@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from accel.answers import Target
 from accel.client import Client
 from accel.errors import HostError, UnreachableError
 from accel.lab.hosts import INTERFACE, Host
@@ -28,6 +29,7 @@ class Daemon:
 
     def __init__(self, lab: Lab, host: Host | None = None, *, options: Sequence[str] = ()) -> None:
         self.host = host or lab.gateway
+        self._client = lab.client
         self.folder = lab.folder / self.host.name
         self.folder.mkdir(mode=0o750, exist_ok=True)
         self.log = self.folder / "acceld.log"
@@ -72,9 +74,9 @@ class Daemon:
         )
 
     def apply(self, services: Sequence[Service], backends: Sequence[Backend]) -> None:
-        """Make this the whole desired state, and wait for the next hops of its backends.
+        """Make this the whole desired state, and wait until every backend is reached.
 
-        Raises HostError if one is not found.
+        Raises HostError if the next hop of one is not found.
         """
         self.client.apply(services, backends, prune=True)
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -82,6 +84,10 @@ class Daemon:
             if time.monotonic() > deadline:
                 raise HostError("; ".join(problems), hint="see the daemon's log")
             time.sleep(0.01)
+        # A hop is told of while it is being written; an explanation waits for such a write.
+        for service in services:
+            target = Target(service=service.name, port=0 if service.port else 80)
+            self.client.explain((self._client.address(service.address.version), 1024), target)
 
     def _unresolved(self) -> list[str]:
         return [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from accel.answers import Target
@@ -23,9 +24,11 @@ from accel.lab.screen import Screen
 from accel.model import Mode, State
 from accel.verdicts import Verdict
 
-HTTP, HTTPS = 600, 200  # requests of each service in each of the three acts
+REQUESTS = 800  # of each service in each of the three acts
+_PER_HTTPS = 4  # one of so many is by HTTPS
 _BATCH = 40
-_BUDGET_SECONDS = 50.0  # after which no more requests are begun
+_ACT_SECONDS = 14.0  # after which an act begins no more requests
+_MIDDLE_SECONDS = 5.0  # the latest middle of an act
 _KEPT = 24  # connections that stay open while a backend drains
 _BAR = 10  # characters
 
@@ -38,7 +41,8 @@ class Demo:
     screen: Screen
     daemon: Daemon
     shown: list[Shown]
-    until: float
+    per_act: int  # requests of each service
+    until: float = 0.0
     tallies: dict[str, Tally] = field(default_factory=dict)
     first_act: dict[str, Tally] = field(default_factory=dict)
     again: int = 0
@@ -70,26 +74,30 @@ class Demo:
 
     def act(self, middle: Callable[[], None] | None = None) -> None:
         """All services' requests, in parallel; `middle` is done when a third of them is made."""
-        goal = self.requests + len(self.shown) * (HTTP + HTTPS)
-        third = self.requests + (goal - self.requests) // 3
-        threads = [
-            threading.Thread(target=self._ask, args=(shown,), daemon=True) for shown in self.shown
-        ]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(0.05)
-            self.draw()
-            if middle is not None and self.requests >= third:
-                middle()
-                middle = None
+        began = time.monotonic()
+        self.until = began + _ACT_SECONDS
+        third = self.requests + len(self.shown) * self.per_act // 3
+        with ThreadPoolExecutor(len(self.shown)) as pool:
+            clients = [pool.submit(self._ask, shown) for shown in self.shown]
+            try:
+                while not all(client.done() for client in clients):
+                    time.sleep(0.05)
+                    self.draw()
+                    late = time.monotonic() > began + _MIDDLE_SECONDS
+                    if middle is not None and (late or self.requests >= third):
+                        middle()
+                        middle = None
+            finally:
+                self.until = 0.0  # after Ctrl-C: begin no more
+        for client in clients:
+            client.result()
         self.draw(now=True)
         self.screen.keep()
 
     def _ask(self, shown: Shown) -> None:
         """A client that, as clients do, asks once more where a connection broke."""
-        every = (HTTP + HTTPS) // HTTPS
-        urls = [shown.url("http" if i % every else "https") for i in range(HTTP + HTTPS)]
+        schemes = ["http" if i % _PER_HTTPS else "https" for i in range(self.per_act)]
+        urls = [shown.url(scheme) for scheme in schemes]
         for start in range(0, len(urls), _BATCH):
             if time.monotonic() > self.until:
                 break
@@ -111,11 +119,20 @@ class Demo:
 def main(argv: Sequence[str] | None = None) -> int:
     """Show it. Returns 0 if no request failed, 1 if one did, an error's exit code if the demo
     cannot be shown, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m accel.lab.demo", description=__doc__)
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=REQUESTS,
+        metavar="N",
+        help="of each of the six services in each of the three acts (default: %(default)s)",
+    )
+    options = parser.parse_args(argv)
     screen = Screen()
     try:
         _check_tools()
         with Lab(Topology(near=3, far=3)) as lab:
-            return _show(lab, screen)
+            return _show(lab, screen, options.requests)
     except AccelError as error:
         print(f"demo: {error.message}", file=sys.stderr)
         if error.hint:
@@ -126,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _show(lab: Lab, screen: Screen) -> int:
+def _show(lab: Lab, screen: Screen, per_act: int) -> int:
     started = time.monotonic()
     screen.write(f"\n{scene.DRAWING}")
     screen.say("The network above is up.")
@@ -142,7 +159,7 @@ def _show(lab: Lab, screen: Screen) -> int:
             screen=screen,
             daemon=daemon,
             shown=shown,
-            until=started + _BUDGET_SECONDS,
+            per_act=per_act,
             tallies={each.service.name: Tally() for each in shown},
         )
         daemon.apply([s.service for s in shown], [b for s in shown for b in s.backends])
@@ -238,7 +255,8 @@ def _spread(demo: Demo) -> list[tuple[object, ...]]:
         first = {n: sum(demo.first_act[s].backends[n] for s in of_these) for n in names}
         weights = sum(scene.WEIGHTS[name] for name in names)
         for name in names:
-            share, answered = scene.WEIGHTS[name] / weights, first[name] / sum(first.values())
+            share = scene.WEIGHTS[name] / weights
+            answered = first[name] / max(1, sum(first.values()))
             all_acts = sum(demo.tallies[s].backends[name] for s in of_these)
             rows.append((name, scene.WEIGHTS[name], f"{share:.0%}", f"{answered:.1%}", all_acts))
     return rows
