@@ -7,17 +7,22 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from accel import __version__
-from accel.control import bpffs, journal, server
+from accel.control import bpffs, files, journal
+from accel.control.files import Locks
 from accel.control.gateway import Gateway
-from accel.control.locks import Locks
-from accel.control.needs import DataPath, MakeFollower, OpenDataPath
+from accel.control.memory import give_back
+from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
+from accel.control.tls import tls_of
 from accel.datapath import DataPath as RealDataPath
-from accel.errors import AccelError, HostError, InvalidError
+from accel.errors import AccelError
 from accel.placed import Limits
 
 GRACE = 3.0  # seconds that calls under way get at the end
@@ -37,13 +42,9 @@ def main(
     """
     arguments = _parser().parse_args(argv)
     journal.set_up(arguments.log_level)
-    if make_follower is None:
-        from accel.netlink import Follower
-
-        make_follower = Follower
     locks = Locks()
     try:
-        tls = _tls(arguments)
+        tls = tls_of(arguments.tcp, arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca)
         limits = Limits(
             services=arguments.max_services,
             backends=arguments.max_backends,
@@ -52,11 +53,18 @@ def main(
         if open_data_path is None:
             bpffs.ensure(arguments.pin_root)
             open_data_path = RealDataPath.open
-        server.prepare_folder(arguments.socket)
-        store = _locked_store(arguments, locks)
-        data_path = open_data_path(arguments.pin_root, limits)
+        _take_files(arguments, locks)
+        store = Store(arguments.state)
+        with ThreadPoolExecutor(1) as other:
+            opening = other.submit(open_data_path, arguments.pin_root, limits)
+            # Meanwhile: these take a third of a second to load.
+            from accel.control import server
+            from accel.netlink import Follower
+
+            data_path = opening.result()
+        gateway = Gateway(store=store, data_path=data_path, make_follower=make_follower or Follower)
         try:
-            asyncio.run(_serve(arguments, tls, store, data_path, make_follower))
+            asyncio.run(_serve(arguments, gateway, partial(server.start, tls=tls)))
         finally:
             data_path.close()
             store.close()
@@ -68,21 +76,14 @@ def main(
     return 0
 
 
-def _locked_store(arguments: argparse.Namespace, locks: Locks) -> Store:
-    """The state file, after all three locks are ours."""
-    for folder, option in ((arguments.state.parent, "--state"), (arguments.pin_root, "--pin-root")):
-        try:
-            folder.mkdir(mode=server.FOLDER_MODE, parents=True, exist_ok=True)
-        except OSError as error:
-            raise HostError(
-                f"cannot make the folder {folder}: {error.strerror}",
-                hint=f"give another {option}"
-                + (", or mount -t bpf bpf /sys/fs/bpf" if option == "--pin-root" else ""),
-            ) from error
+def _take_files(arguments: argparse.Namespace, locks: Locks) -> None:
+    """Make the folders and take the locks, or raise LockedError, HostError."""
+    files.make_socket_folder(arguments.socket)
+    files.make_folder(arguments.state.parent, "--state")
+    files.make_folder(arguments.pin_root, "--pin-root")
     locks.take(_beside(arguments.state), "--state")
     locks.take(_beside(arguments.socket), "--socket")
     locks.take(arguments.pin_root, "--pin-root")
-    return Store(arguments.state)
 
 
 def _beside(path: Path) -> Path:
@@ -91,26 +92,24 @@ def _beside(path: Path) -> Path:
 
 async def _serve(
     arguments: argparse.Namespace,
-    tls: server.Tls | None,
-    store: Store,
-    data_path: DataPath,
-    make_follower: MakeFollower,
+    gateway: Gateway,
+    start_server: Callable[[Gateway, Path], Awaitable[Any]],
 ) -> None:
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
-    gateway = Gateway(store=store, data_path=data_path, make_follower=make_follower)
     try:
         await gateway.start(arguments.interface, arguments.xdp_mode)
-        running = await server.start(gateway, arguments.socket, tcp=arguments.tcp, tls=tls)
+        running = await start_server(gateway, arguments.socket)
         _log.info(
             "acceld %s serves at %s, pid %d, data path %s %s",
             __version__,
             " and ".join(filter(None, (str(arguments.socket), arguments.tcp))),
             os.getpid(),
-            "adopted at" if data_path.adopted else "new at",
-            data_path.pin_path,
+            "adopted at" if gateway.data_path.adopted else "new at",
+            gateway.data_path.pin_path,
         )
+        give_back()
         journal.notify("READY=1")
         await end.wait()
         journal.notify("STOPPING=1")
@@ -120,23 +119,6 @@ async def _serve(
     finally:
         await gateway.stop()
     _log.info("stopped; what is attached goes on steering")
-
-
-def _tls(arguments: argparse.Namespace) -> server.Tls | None:
-    files = (arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca)
-    if not arguments.tcp and not any(files):
-        return None
-    if not arguments.tcp or not all(files):
-        raise InvalidError(
-            "--tcp",
-            "TCP is served with mutual TLS only",
-            hint="give --tcp, --tls-cert, --tls-key and --tls-client-ca together, or none of them",
-        )
-    return server.Tls(
-        certificate=arguments.tls_cert,
-        key=arguments.tls_key,
-        client_ca=arguments.tls_client_ca,
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +12,18 @@ from grpc_reflection.v1alpha import reflection
 from accel.control.gateway import Gateway
 from accel.control.rpc_errors import ErrorInterceptor
 from accel.control.servicer import Servicer
-from accel.errors import HostError, InvalidError
+from accel.control.tls import Tls
+from accel.errors import HostError
 from accel.v1 import gateway_pb2, gateway_pb2_grpc
 
 MESSAGE_BYTES = 64 << 20  # 100,000 backends take about 10 MB
-_SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its end
 _SOCKET_MODE = 0o660
-FOLDER_MODE = 0o750
-
-_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tls:
-    """Files in PEM form: the server's certificate chain and key, and whose clients may talk."""
+async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc.aio.Server:
+    """Serve at the unix socket `path`, whose lock the caller holds, and by TCP if `tls` says so.
 
-    certificate: Path
-    key: Path
-    client_ca: Path
-
-
-def prepare_folder(path: Path) -> None:
-    """Make the folder of the socket, whose mode says who may talk. Raises HostError."""
-    if len(bytes(path)) > _SOCKET_PATH_BYTES:
-        raise InvalidError(
-            "--socket",
-            f"{path} is longer than {_SOCKET_PATH_BYTES} bytes",
-            hint="give a shorter one",
-        )
-    try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(path.parent.stat().st_mode)
-    except OSError as error:
-        raise HostError(
-            f"cannot make the folder {path.parent}: {error.strerror}",
-            hint="make it, or give another --socket",
-        ) from error
-    if mode & 0o007:
-        _log.warning(
-            "%s has mode %o: others than its group can reach the socket's folder", path.parent, mode
-        )
-
-
-async def start(
-    gateway: Gateway, path: Path, *, tcp: str = "", tls: Tls | None = None
-) -> grpc.aio.Server:
-    """Serve at the unix socket `path`, whose lock the caller holds. Raises HostError.
-
-    `tcp` is an address and port, served with `tls` only.
+    Raises HostError.
     """
     server = grpc.aio.server(
         interceptors=(ErrorInterceptor(),),
@@ -82,7 +43,7 @@ async def start(
     _add(server, f"unix:{path}", None)
     path.chmod(_SOCKET_MODE)
     if tls is not None:
-        _add(server, tcp, _credentials(tls))
+        _add(server, tls.address, _credentials(tls))
     await server.start()
     for each in ("", name):
         await checks.set(each, health_pb2.HealthCheckResponse.SERVING)
@@ -103,15 +64,7 @@ def _add(server: Any, address: str, credentials: Any) -> None:
 
 
 def _credentials(tls: Tls) -> Any:
-    contents = []
-    for path in (tls.certificate, tls.key, tls.client_ca):
-        try:
-            contents.append(path.read_bytes())
-        except OSError as error:
-            raise HostError(
-                f"cannot read {path}: {error.strerror}", hint="give files that acceld may read"
-            ) from error
-    certificate, key, client_ca = contents
+    certificate, key, client_ca = tls.read()
     return grpc.ssl_server_credentials(
         [(key, certificate)], root_certificates=client_ca, require_client_auth=True
     )

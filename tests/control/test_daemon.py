@@ -40,7 +40,7 @@ def test_a_restart_keeps_everything(acceld: Acceld) -> None:
         stream.cancel()
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.15])
 def test_kill_in_the_middle_of_apply_leaves_all_or_nothing(acceld: Acceld, delay: float) -> None:
     options = ("--max-backends", "8192")
     request = pb.ApplyRequest(
@@ -153,7 +153,7 @@ def test_interfaces_are_attached_unless_spoken_of_before(acceld: Acceld) -> None
         (("--max-backends", "1"), 2, "--max-backends: 1 is not from 2"),
         (("--tcp", "127.0.0.1:0"), 2, "mutual TLS only"),
         (("--tls-cert", "x.pem"), 2, "mutual TLS only"),
-        (("--socket", "/tmp/" + "x" * 120), 2, "longer than 107 bytes"),
+        (("--socket", "/tmp/" + "x" * 120), 2, "over 107 bytes"),
         (("--state", "/proc/none/state.db"), 7, "cannot make the folder /proc/none"),
     ],
 )

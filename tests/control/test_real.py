@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,13 @@ def test_an_applied_service_steers_and_survives_kill(real: Acceld, network: Name
         status = second.stub.GetStatus(pb.GetStatusRequest())
         assert not status.attachments
         assert {c.map: c.used for c in status.capacities}["services"] == 0
+
+
+def test_the_compiler_does_not_stay_in_memory(real: Acceld) -> None:
+    with real.running() as running:
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+        (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        assert int(resident) < 150_000
 
 
 def test_explain_leaves_no_trace(real: Acceld, network: Namespace) -> None:

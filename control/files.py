@@ -1,19 +1,45 @@
-"""One daemon for each state file, socket and data path.
-
-The kernel drops these locks when their holder ends, however that comes about.
-"""
+"""The folders of the daemon, and the locks by which it has them for itself."""
 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import stat
 from pathlib import Path
 
-from accel.errors import HostError, LockedError
+from accel.errors import HostError, InvalidError, LockedError
+
+FOLDER_MODE = 0o750
+_SOCKET_PATH_BYTES = 107  # sun_path of unix(7), less its end
+
+_log = logging.getLogger(__name__)
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make `folder` where there is none; `option` names it. Raises HostError."""
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(
+            f"cannot make the folder {folder}: {error.strerror}", hint=f"give another {option}"
+        ) from error
+
+
+def make_socket_folder(socket: Path) -> None:
+    """Make the folder of `socket`, whose mode says who may talk. Raises HostError, InvalidError."""
+    if len(bytes(socket)) > _SOCKET_PATH_BYTES:
+        raise InvalidError(
+            "--socket", f"{socket} has over {_SOCKET_PATH_BYTES} bytes", hint="give a shorter one"
+        )
+    make_folder(socket.parent, "--socket")
+    mode = stat.S_IMODE(socket.parent.stat().st_mode)
+    if mode & 0o007:
+        _log.warning("%s has mode %o: not only its group can reach the socket", socket.parent, mode)
 
 
 class Locks:
-    """Locks held until `release` or the end of the process."""
+    """Locks held until `release` or the end of the process, however that comes about."""
 
     def __init__(self) -> None:
         self._fds: list[int] = []
