@@ -27,7 +27,8 @@ from accel.verdicts import Verdict
 
 _ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 _TRACE = struct.Struct("=8I")
-_WORDS = 8  # of struct backend
+_WORDS, _HOP = 8, 2  # of struct backend; the one with ifindex, 0 for no next hop
+_GENERATION = 7  # the byte of struct backend
 Counts = dict[Verdict, tuple[int, int]]
 
 
@@ -152,9 +153,15 @@ class DataPath:
         now = self._backends[placed.number]
         if np.array_equal(now, words):
             return 0
+        if int(now[0]) == 0 and placed.generation == 0:
+            # All generations were used up: only now can an old flow's word look like a new one's.
+            self._flows.forget(placed.number)
         if not np.array_equal(now[1:], words[1:]):
-            now[0] = 0  # nobody uses an entry that is half written
-            now[1:] = words[1:]
+            # Meanwhile packets are dropped, but stay at their backend; another's do not come here.
+            same = now.view(np.uint8)[_GENERATION] == placed.generation
+            now[_HOP if same else 0] = 0
+            now[3:], now[1] = words[3:], words[1]
+            now[_HOP] = words[_HOP]
         now[0] = words[0]
         return 1
 

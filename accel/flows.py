@@ -41,6 +41,11 @@ class Flows:
             counts += np.bincount(numbers[true], minlength=len(counts))
         return counts
 
+    def forget(self, number: int) -> None:
+        """Take all flows of a backend number away, whatever their generation."""
+        for words in self._chunks():
+            words[((words >> np.uint64(12)) & np.uint64(0xFFFFF)) == number] = 0
+
     def tick(self) -> None:
         """To be called about once a second. Counts the epoch on, and then sweeps the dead away.
 

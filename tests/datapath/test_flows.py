@@ -182,6 +182,20 @@ def test_a_number_that_is_given_out_again_revives_no_flow(rig: Rig) -> None:
         assert known(rig, client(number)) == (backend != reused)
 
 
+def test_nor_when_all_its_generations_were_used_up(rig: Rig) -> None:
+    reused = rig.world.numbers(TCP4)[0]
+    rig.world.change(TCP4, reused, generation=0)
+    rig.place()
+    before = spread(rig)
+    full = rig.world.services[TCP4]
+    rig.world.remove_backend(TCP4, reused)
+    rig.place()
+    rig.world.services[TCP4] = full
+    rig.place()
+    for number, backend in before.items():
+        assert known(rig, client(number)) == (backend != reused)
+
+
 def test_a_backend_taken_away_and_put_back_keeps_what_is_left_of_its_flows(rig: Rig) -> None:
     before = spread(rig)
     number = rig.world.numbers(TCP4)[0]
