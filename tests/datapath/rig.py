@@ -10,7 +10,7 @@ from world import World
 
 from accel import syscall
 from accel.datapath import DataPath, Outcome
-from accel.placed import Limits
+from accel.placed import Limits, PlacedService
 from accel.verdicts import Verdict
 
 LIMITS = Limits(services=64, backends=128, flows=64)
@@ -48,7 +48,11 @@ class Rig:
 
     def place(self) -> None:
         """Make the maps hold the world as it is now."""
-        self.datapath.sync(list(self.world.services.values()))
+        self.place_all(list(self.world.services.values()))
+
+    def place_all(self, services: list[PlacedService]) -> None:
+        """Make the maps hold these services instead of the world's, until the next reset."""
+        self.datapath.sync(services)
         self._changed = True
 
     def forget(self) -> None:

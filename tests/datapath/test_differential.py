@@ -1,0 +1,188 @@
+"""The loaded program against the reference model: random packets, and not one difference.
+
+Each packet is traced, then counted, and both must be what the model says: verdict, action,
+service, backend, slot, interface, and each byte that leaves. Flows build up meanwhile, backends
+come and go, epochs pass; after each phase all counters and all flows must agree, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+from gateway_model import Decision, GatewayModel
+from hypothesis import HealthCheck, Phase, given, settings
+from rig import Rig
+from scapy.all import Ether
+from scenarios import Scenario, changed, scenarios
+from traffic import Traffic
+
+from accel.placed import PlacedService
+
+PACKETS = 100_000
+PHASES, PACKETS_PER_PHASE = 4, 150
+EXAMPLES = -(-PACKETS // (PHASES * PACKETS_PER_PHASE))
+
+
+@dataclass
+class Seen:
+    """What went through, in all."""
+
+    packets: int = 0
+    verdicts: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An event: from now on there are these services."""
+
+    services: list[PlacedService]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An event: an epoch passes."""
+
+
+Event = bytes | Place | Epoch
+
+
+class Pair:
+    """The program and the model, in the same state."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        rig.forget()
+        rig.settings.view("uint32")[0] = 0
+        self.model = GatewayModel(
+            keys=[int(k) for k in rig.settings[1:15]], buckets=len(rig.flow_words) // 8
+        )
+
+    def happen(self, event: Event) -> str:
+        """Both go on. Returns what differs, or nothing."""
+        if isinstance(event, Place):
+            self._rig.place_all(event.services)
+            self.model.place(event.services)
+        elif isinstance(event, Epoch):
+            self._rig.next_epoch()
+            self.model.next_epoch()
+        else:
+            return self._packet(event)
+        return ""
+
+    def _packet(self, frame: bytes) -> str:
+        wanted = self.model.run(frame)
+        outcome = self._rig.trace(frame)
+        traced = Decision(
+            verdict=outcome.verdict.name,
+            action=outcome.action,
+            frame=None if outcome.action == "XDP_DROP" else outcome.frame,
+            service=outcome.service,
+            backend=outcome.backend,
+            slot=outcome.slot,
+            ifindex=outcome.ifindex,
+        )
+        if traced != wanted:
+            return f"traced\n{_decided(traced)}\nmodel\n{_decided(wanted)}"
+        if wanted.verdict == "TOO_BIG":
+            self._rig.may_tell(True)
+        done = self._rig.count(frame)
+        left = None if done.action == "XDP_DROP" else done.packet
+        if (done.action, left) != (wanted.action, wanted.frame):
+            counted = replace(wanted, action=done.action, frame=left)
+            return f"counted\n{_decided(counted)}\nmodel\n{_decided(wanted)}"
+        return ""
+
+    def state(self) -> str:
+        """What differs in counters and flows, or nothing."""
+        counts = {(kind, n, v.name): value for (kind, n, v), value in self._rig.counts().items()}
+        if counts != self.model.counts:
+            return f"counters: only in one of them {counts.items() ^ self.model.counts.items()}"
+        known = self._rig.datapath.known_flows()
+        flows = {n: int(count) for n, count in enumerate(known) if count}
+        if flows != self.model.flows():
+            return f"flows: {flows}, but the model has {self.model.flows()}"
+        return ""
+
+
+def _decided(decision: Decision) -> str:
+    lines = [f"  {decision}"]
+    if decision.frame:
+        lines.append(Ether(decision.frame).show(dump=True))
+    return "\n".join(lines)
+
+
+def phases(scenario: Scenario) -> Iterator[list[Event]]:
+    """What happens, phase by phase."""
+    services = scenario.services
+    for phase in scenario.phases:
+        random = Random(phase.change)
+        happens: list[Event] = [Place(services)]
+        happens += [Epoch()] * random.choice((0, 0, 1, 1, 9))
+        traffic = Traffic(Random(phase.traffic), [p.service for p in services])
+        yield happens + [traffic.frame() for _ in range(PACKETS_PER_PHASE)]
+        services = changed(services, random)
+
+
+def shortest(rig: Rig, events: Sequence[Event]) -> list[Event]:
+    """The fewest of `events` after which the last one still differs; each in turn is left out."""
+
+    def differs(candidate: Sequence[Event]) -> bool:
+        pair = Pair(rig)
+        return any([pair.happen(event) for event in candidate][-1:])
+
+    left = list(events)
+    size = len(left) // 2
+    while size:
+        for at in range(0, len(left) - 1, size):
+            candidate = left[:at] + left[min(at + size, len(left) - 1) :]
+            if len(candidate) < len(left) and differs(candidate):
+                left = candidate
+                break
+        else:
+            size //= 2
+    return left
+
+
+def report(rig: Rig, events: Sequence[Event]) -> str:
+    """The shortest way to the difference, and how to build its packets."""
+    few = shortest(rig, events)
+    lines = [Ether(e).command() if isinstance(e, bytes) else repr(e) for e in few]
+    pair = Pair(rig)
+    difference = [pair.happen(event) for event in few][-1]
+    last = few[-1]
+    shown = Ether(last).show(dump=True) if isinstance(last, bytes) else ""
+    return "\n\n".join(["after these events", *lines, shown, "they differ", difference])
+
+
+@pytest.mark.timeout(600)
+def test_no_packet_tells_them_apart(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Seen()
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(scenario=scenarios(PHASES))
+    def run(scenario: Scenario) -> None:
+        pair = Pair(rig)
+        events: list[Event] = []
+        for happens in phases(scenario):
+            for event in happens:
+                events.append(event)
+                if pair.happen(event):
+                    pytest.fail(report(rig, events))
+                seen.packets += isinstance(event, bytes)
+            assert not (difference := pair.state()), difference
+        seen.verdicts |= {verdict for _, _, verdict in pair.model.counts}
+
+    run()
+    with capsys.disabled():
+        print(f"\ndifferential: {seen.packets} packets, 0 differences")
+    assert seen.packets >= PACKETS
+    assert len(seen.verdicts) == 15, f"only {sorted(seen.verdicts)}"

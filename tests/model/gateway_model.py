@@ -1,0 +1,290 @@
+"""The reference model: what the gateway decides about a packet, in plain Python.
+
+Written from the documentation and the RFCs, to be held against the loaded program packet by
+packet. It shares with the package what services and backends look like, and the Python twin that
+builds rings; parsing, hashing, the flow cache, the choice and the bytes that leave are its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from hash_model import mixed, multilinear, ring_hash
+from leaving_model import echo_reply, overhead, to_backend, too_big
+from packet_model import (
+    ICMP,
+    ICMP_HEADER,
+    TCP,
+    UDP,
+    EndsAs,
+    Headers,
+    read_frame,
+    read_ipv4,
+    read_ipv6,
+)
+
+from accel.maglev import build_reference
+from accel.model import Mode, Service, State
+from accel.placed import PlacedBackend, PlacedService
+
+INGRESS = 1  # where test runs come in
+WAYS, LIFETIME = 8, 8
+ECHO_REQUEST = {4: 8, 6: 128}
+ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
+FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
+PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
+ANSWERED = {"ECHO", "TOO_BIG"}
+Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What is to be seen of a packet's way; `frame` None for one that is dropped."""
+
+    verdict: str
+    action: str
+    frame: bytes | None
+    service: int = 0
+    backend: int = 0
+    slot: int | None = None
+    ifindex: int = 0
+
+
+@dataclass(slots=True)
+class Flow:
+    """One flow in a bucket: whose it is, and the epoch of its last packet."""
+
+    tag: int
+    number: int
+    generation: int
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a packet is steered by: its service, and its flow from the client's side."""
+
+    placed: PlacedService
+    client: bytes
+    ports: tuple[bytes, bytes]
+    protocol: int
+    syn: bool = False
+    quoted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """A service's ring, over the backends that may get new flows."""
+
+    placed: PlacedService
+
+    @cached_property
+    def admitted(self) -> list[PlacedBackend]:
+        return [
+            b
+            for b in self.placed.backends
+            if b.backend.state is State.UP and (b.next_hop or b.backend.mode is Mode.LOCAL)
+        ]
+
+    @cached_property
+    def slots(self) -> Sequence[int]:
+        names = [b.backend.name for b in self.admitted]
+        weights = [b.backend.weight for b in self.admitted]
+        return [int(i) for i in build_reference(names, weights, self.placed.service.ring_size)]
+
+
+class GatewayModel:
+    """A gateway's state. `keys` are the 14 words of the flow key, `buckets` a power of two."""
+
+    def __init__(self, *, keys: Sequence[int], buckets: int) -> None:
+        self._tag_key, self._bucket_key = keys[:7], keys[7:]
+        self._buckets: list[list[Flow | None]] = [[None] * WAYS for _ in range(buckets)]
+        self.epoch = 0
+        self.counts: dict[Place, tuple[int, int]] = {}
+        self.place([])
+
+    def place(self, services: Iterable[PlacedService]) -> None:
+        """From now on there are these services; flows stay."""
+        self._services = list(services)
+        self._backends = {b.number: b for s in self._services for b in s.backends}
+        self._rings = {s.index: Ring(placed=s) for s in self._services}
+        self._keys = {_key(s.service): s for s in self._services}
+        self._addresses = {s.service.address.packed for s in self._services}
+
+    def next_epoch(self) -> None:
+        """Flows that were idle for longer than their lifetime are gone."""
+        self.epoch += 1
+        for bucket in self._buckets:
+            for way, flow in enumerate(bucket):
+                if flow and self.epoch - flow.epoch > LIFETIME:
+                    bucket[way] = None
+
+    def flows(self) -> dict[int, int]:
+        """How many live flows each backend number has, 0 left out."""
+        flows = (f for bucket in self._buckets for f in bucket if f)
+        return dict(Counter(f.number for f in flows if self._backend_of(f)))
+
+    def run(self, frame: bytes) -> Decision:
+        """What becomes of a frame, and what it leaves: flow and count."""
+        try:
+            done = self._decide(frame)
+        except EndsAs as end:
+            done = _ended(str(end), frame)
+        forwarded = done.verdict in FORWARDED
+        place = ("backend", done.backend) if forwarded else ("service", done.service)
+        packets, size = self.counts.get((*place, done.verdict), (0, 0))
+        self.counts[(*place, done.verdict)] = packets + 1, size + len(frame)
+        return done
+
+    def _decide(self, frame: bytes) -> Decision:
+        ip = read_frame(frame)
+        if ip.destination not in self._addresses:
+            raise EndsAs("NOT_SERVICE")
+        if ip.ports:
+            placed = self._service(ip.destination, ip.ports[1], ip.protocol)
+            if not placed:
+                raise EndsAs("NOT_SERVICE")
+            found = Found(
+                placed=placed,
+                client=ip.source,
+                ports=ip.ports,
+                protocol=ip.protocol,
+                syn=ip.syn,
+            )
+            return self._steer(frame, ip, found)
+        if ip.protocol not in (TCP, UDP, *ICMP.values()):
+            raise EndsAs("NOT_SERVICE")
+        if ip.later_fragment:
+            raise EndsAs("FRAGMENT")
+        if ip.protocol in (TCP, UDP):
+            raise EndsAs("BAD_TRANSPORT")
+        return self._icmp(frame, ip)
+
+    def _icmp(self, frame: bytes, ip: Headers) -> Decision:
+        if ip.protocol != ICMP[ip.version]:
+            raise EndsAs("ICMP_OTHER")
+        if ip.end - ip.upper < ICMP_HEADER:
+            raise EndsAs("BAD_TRANSPORT")
+        kind, code = frame[ip.upper], frame[ip.upper + 1]
+        if kind == ECHO_REQUEST[ip.version] and code == 0:
+            return Decision(verdict="ECHO", action="XDP_TX", frame=echo_reply(frame, ip))
+        if kind not in ERRORS[ip.version]:
+            raise EndsAs("ICMP_OTHER")
+        read = read_ipv4 if ip.version == 4 else read_ipv6
+        try:
+            quote = read(frame, ip.upper + ICMP_HEADER, ip.end, whole=False)
+        except EndsAs:
+            raise EndsAs("ICMP_OTHER") from None
+        # It went from the service to the client.
+        if not quote.ports or quote.source != ip.destination:
+            raise EndsAs("ICMP_OTHER")
+        service_port, client_port = quote.ports
+        placed = self._service(quote.source, service_port, quote.protocol)
+        if not placed:
+            raise EndsAs("ICMP_OTHER")
+        found = Found(
+            placed=placed,
+            client=quote.destination,
+            ports=(client_port, service_port),
+            protocol=quote.protocol,
+            quoted=True,
+        )
+        return self._steer(frame, ip, found)
+
+    def _service(self, address: bytes, port: bytes, protocol: int) -> PlacedService | None:
+        exact = self._keys.get((address, port, protocol))
+        return exact or self._keys.get((address, b"\0\0", protocol))
+
+    def _steer(self, frame: bytes, ip: Headers, found: Found) -> Decision:
+        index = found.placed.index
+        tag = multilinear(self._tag_key, found.client, found.ports, index)
+        at = mixed(multilinear(self._bucket_key, found.client, found.ports, index))
+        bucket = self._buckets[at % len(self._buckets)]
+        flow = next((f for f in bucket if f and f.tag == tag), None)
+        backend = self._backend_of(flow) if flow else None
+        if flow and backend and found.syn and backend.backend.state is State.DRAIN:
+            bucket[bucket.index(flow)] = None  # a new connection by an old one's ports
+            flow = backend = None
+        slot, verdict = None, "FORWARD_ICMP" if found.quoted else "FORWARD_FLOW"
+        if flow and backend:
+            if not found.quoted:
+                flow.epoch = self.epoch
+        else:
+            ring = self._rings[index]
+            if not ring.admitted:
+                return replace(_ended("NO_BACKEND", frame), service=index)
+            slot = ring_hash(found.client, found.ports, found.protocol) * len(ring.slots) >> 32
+            backend = ring.admitted[ring.slots[slot]]
+            if not found.quoted:
+                verdict = "FORWARD_SYN" if found.syn else "FORWARD_NEW"
+                if not found.syn:
+                    self._store(bucket, tag, backend)
+        return replace(
+            self._forward(frame, ip, found, backend, tag, verdict),
+            service=index,
+            backend=backend.number,
+            slot=slot,
+        )
+
+    def _forward(
+        self,
+        frame: bytes,
+        ip: Headers,
+        found: Found,
+        backend: PlacedBackend,
+        tag: int,
+        verdict: str,
+    ) -> Decision:
+        hop = backend.next_hop
+        if backend.backend.mode is Mode.LOCAL:
+            return Decision(verdict=verdict, action="XDP_PASS", frame=frame)
+        if hop is None:
+            return _ended("NO_NEXT_HOP", frame)
+        extra = overhead(backend)
+        if extra and ip.end - ip.start + extra > hop.mtu:
+            if found.quoted:  # no error about an error: RFC 1122 3.2.2
+                return replace(_ended("TOO_BIG_LIMITED", frame), ifindex=hop.ifindex)
+            answer = too_big(frame, ip, hop.mtu - extra)
+            return Decision(verdict="TOO_BIG", action="XDP_TX", frame=answer, ifindex=hop.ifindex)
+        return Decision(
+            verdict=verdict,
+            action="XDP_TX" if hop.ifindex == INGRESS else "XDP_REDIRECT",
+            frame=to_backend(frame, ip, backend, hop, tag, ip.traffic_class),
+            ifindex=hop.ifindex,
+        )
+
+    # The flow cache
+
+    def _backend_of(self, flow: Flow) -> PlacedBackend | None:
+        """Whom the flow may still go to."""
+        placed = self._backends.get(flow.number)
+        if placed is None or placed.generation != flow.generation:
+            return None
+        return None if placed.backend.state is State.DOWN else placed
+
+    def _store(self, bucket: list[Flow | None], tag: int, backend: PlacedBackend) -> None:
+        """In place of its own, else in a free one, else of the oldest; from its home way on."""
+        ways = [(tag + i) % WAYS for i in range(WAYS)]
+
+        def precedence(way: int) -> tuple[bool, bool, int]:
+            flow = bucket[way]
+            if flow is None:
+                return (False, True, 0)
+            return (flow.tag == tag, False, self.epoch - flow.epoch)
+
+        bucket[max(ways, key=precedence)] = Flow(
+            tag, backend.number, backend.generation, self.epoch
+        )
+
+
+def _key(service: Service) -> tuple[bytes, bytes, int]:
+    return service.address.packed, service.port.to_bytes(2, "big"), int(service.protocol)
+
+
+def _ended(verdict: str, frame: bytes) -> Decision:
+    if verdict in PASSED:
+        return Decision(verdict=verdict, action="XDP_PASS", frame=frame)
+    return Decision(verdict=verdict, action="XDP_DROP", frame=None)
