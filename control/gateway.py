@@ -22,7 +22,7 @@ from accel.control.plans import Plan
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
-from accel.errors import AccelError, NotFoundError
+from accel.errors import AccelError, HostError, NotFoundError
 from accel.model import Address, Backend, Mode, Service
 from accel.nexthop import Unresolved
 from accel.placed import NextHop, PlacedService
@@ -166,8 +166,13 @@ class Gateway:
         """Do `act` in a thread; if it fails, every tick tries to sync until that works."""
         try:
             return await asyncio.to_thread(act)
-        except BaseException:
+        except BaseException as error:
             self._behind = True
+            if isinstance(error, OSError):
+                raise HostError(
+                    f"the kernel refused a write to the data path: {error.strerror}",
+                    hint="the change is stored, and is tried again every second",
+                ) from error
             raise
 
     # Next hops
@@ -344,6 +349,8 @@ class Gateway:
                 await self.catch_up()
             except AccelError as error:
                 _log.error("%s; trying again", error)
+            except Exception:  # a bug of ours: the next second may be better
+                _log.exception("an error inside acceld")
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for `work`, which goes on if the caller is cancelled."""

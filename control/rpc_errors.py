@@ -30,7 +30,8 @@ from accel.errors import (
 )
 
 DOMAIN = "accel.v1"
-_REASONS = {
+_REASONS: dict[type, str] = {
+    AccelError: "INTERNAL",
     InvalidError: "FIELD_INVALID",
     NotFoundError: "NOT_FOUND",
     ExistsError: "ALREADY_EXISTS",
@@ -52,7 +53,7 @@ _log = logging.getLogger(__name__)
 def status_of(error: AccelError) -> status_pb2.Status:
     """The whole status of `error`."""
     status = status_pb2.Status(code=_code(error.status).value[0], message=error.message)
-    info = details.ErrorInfo(reason=_REASONS[type(error)], domain=DOMAIN)
+    info = details.ErrorInfo(reason=_reason(error), domain=DOMAIN)
     if isinstance(error, RevisionError):
         info.metadata["expected"] = str(error.expected)
         info.metadata["found"] = str(error.found)
@@ -85,12 +86,14 @@ def _particular(error: AccelError) -> Any:
             return quota
         case HostError():
             failure = details.PreconditionFailure()
-            failure.violations.add(
-                type=_REASONS[type(error)], subject="host", description=str(error)
-            )
+            failure.violations.add(type=_reason(error), subject="host", description=str(error))
             return failure
         case _:
             return None
+
+
+def _reason(error: AccelError) -> str:
+    return next(_REASONS[kind] for kind in type(error).__mro__ if kind in _REASONS)
 
 
 def _code(name: str) -> grpc.StatusCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -246,6 +247,22 @@ def test_a_data_path_that_fails_is_told_and_tried_again(here: Here) -> None:
     assert "on fire" in violation.description
     assert here.revision == here.store.load().revision == 2
     here.data_path.broken = False
+    here.run(here.gateway.catch_up)
+    assert [p.service.name for p in here.data_path.services.values()] == ["web"]
+
+
+def test_a_map_that_the_kernel_refuses_is_told_and_tried_again(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(here.data_path, "put", refuse)
+        error, details = refused(lambda s: s.Apply(web()), here)
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "Cannot allocate memory" in error.details()
+    assert "tried again" in details["Help"].links[0].description
     here.run(here.gateway.catch_up)
     assert [p.service.name for p in here.data_path.services.values()] == ["web"]
 
