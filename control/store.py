@@ -7,7 +7,6 @@ that a Watch can resume; a write that alone is longer than the log leaves it emp
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from accel.control.placement import Placement, Pool, Slot, pool_of
-from accel.control.state import Change, Object, State
+from accel.control.rows import backend_of, columns, object_of, service_of, text_of
+from accel.control.state import Change, State
 from accel.errors import ExpiredError, HostError
-from accel.model import Backend, Mode, Protocol, Service, parse_address
-from accel.model import State as BackendState
+from accel.model import Backend, Service
 
 SCHEMA_VERSION = 1
 LOG_LENGTH = 10_000  # changes that are kept for Watch
@@ -95,12 +94,12 @@ class Store:
         indices: dict[str, Slot] = {}
         numbers: dict[tuple[str, str], Slot] = {}
         for row in self._db.execute("SELECT * FROM services ORDER BY name"):
-            service = _service(row)
+            service = service_of(row)
             services[service.name] = service
             backends[service.name] = {}
             indices[service.name] = Slot(number=row[-2], generation=row[-1])
         for row in self._db.execute("SELECT * FROM backends ORDER BY service, name"):
-            backend = _backend(row)
+            backend = backend_of(row)
             backends[backend.service][backend.name] = backend
             numbers[backend.key] = Slot(number=row[-2], generation=row[-1])
         return State(
@@ -153,7 +152,7 @@ class Store:
             (revision,),
         )
         return [
-            (row[0], Change(before=_object(row[1], row[2]), after=_object(row[1], row[3])))
+            (row[0], Change(before=object_of(row[1], row[2]), after=object_of(row[1], row[3])))
             for row in rows
         ]
 
@@ -207,7 +206,7 @@ class Store:
         self._db.executemany(
             "INSERT OR REPLACE INTO services VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (*_columns(s), indices[s.name].number, indices[s.name].generation)
+                (*columns(s), indices[s.name].number, indices[s.name].generation)
                 for s in made
                 if isinstance(s, Service)
             ),
@@ -215,7 +214,7 @@ class Store:
         self._db.executemany(
             "INSERT OR REPLACE INTO backends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (*_columns(b), numbers[b.key].number, numbers[b.key].generation)
+                (*columns(b), numbers[b.key].number, numbers[b.key].generation)
                 for b in made
                 if isinstance(b, Backend)
             ),
@@ -248,8 +247,8 @@ class Store:
                 (
                     revision,
                     "service" if isinstance(change.subject, Service) else "backend",
-                    _text(change.before),
-                    _text(change.after),
+                    text_of(change.before),
+                    text_of(change.after),
                 )
                 for change in changes
             ),
@@ -266,61 +265,3 @@ class Store:
         return self._db.execute(
             "SELECT number, generation FROM freed WHERE kind = ? ORDER BY position", (kind,)
         )
-
-
-def _columns(found: Object) -> tuple[Any, ...]:
-    """An object as the first columns of its table."""
-    if isinstance(found, Service):
-        return (
-            found.name,
-            str(found.address),
-            found.port,
-            found.protocol.value,
-            found.ring_size,
-            found.revision,
-        )
-    return (
-        found.service,
-        found.name,
-        str(found.address),
-        found.weight,
-        found.mode.value,
-        found.gue_port,
-        found.state.value,
-        found.revision,
-    )
-
-
-def _service(row: Sequence[Any]) -> Service:
-    return Service(
-        name=row[0],
-        address=parse_address(row[1], "address"),
-        port=row[2],
-        protocol=Protocol(row[3]),
-        ring_size=row[4],
-        revision=row[5],
-    )
-
-
-def _backend(row: Sequence[Any]) -> Backend:
-    return Backend(
-        service=row[0],
-        name=row[1],
-        address=parse_address(row[2], "address"),
-        weight=row[3],
-        mode=Mode(row[4]),
-        gue_port=row[5],
-        state=BackendState(row[6]),
-        revision=row[7],
-    )
-
-
-def _text(found: Object | None) -> str | None:
-    return None if found is None else json.dumps(_columns(found))
-
-
-def _object(kind: str, text: str | None) -> Object | None:
-    if text is None:
-        return None
-    row = json.loads(text)
-    return _service(row) if kind == "service" else _backend(row)
