@@ -1,0 +1,62 @@
+"""What the gateway says in its log: one line for an event, ten at most."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from accel.attach import Attachment
+from accel.control.state import Change
+from accel.model import Address, Service
+from accel.nexthop import Unresolved
+from accel.placed import NextHop
+
+LINES = 10  # that one event may take
+
+_log = logging.getLogger(__name__)
+
+
+def log_attachment(attachment: Attachment) -> None:
+    """Which interface, which mode, and why not the other."""
+    _log.info("interface %s attached, %s", attachment.interface, attachment.xdp_mode)
+    if attachment.warning:
+        _log.warning("interface %s: %s", attachment.interface, attachment.warning)
+
+
+def log_changes(changes: Sequence[Change], revision: int) -> None:
+    """Of one write: the object if it is one, else how many of each kind."""
+    if len(changes) > 1:
+        kinds = Counter(_kind(change) for change in changes)
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        _log.info("revision %d: %s", revision, counted)
+        return
+    subject = changes[0].subject
+    name = subject.name if isinstance(subject, Service) else f"{subject.service}/{subject.name}"
+    what = type(subject).__name__.lower()
+    _log.info("revision %d: %s %s %s", revision, what, name, _kind(changes[0]))
+
+
+def _kind(change: Change) -> str:
+    if change.before is None:
+        return "created"
+    return "deleted" if change.after is None else "updated"
+
+
+def log_hops(hops: Mapping[Address, NextHop | Unresolved]) -> None:
+    """Next hops that changed."""
+    found = {address: hop for address, hop in hops.items() if isinstance(hop, NextHop)}
+    for address, hop in islice(found.items(), LINES):
+        _log.info("next hop of %s is %s on %s", address, hop.mac.hex(":"), hop.interface)
+    if len(found) > LINES:
+        _log.info("and so for %d more addresses", len(found) - LINES)
+    log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
+
+
+def log_unresolved(hops: Mapping[Address, Unresolved]) -> None:
+    """Addresses that have none."""
+    for address, hop in islice(hops.items(), LINES):
+        _log.warning("no next hop for backends at %s: %s", address, hop.problem)
+    if len(hops) > LINES:
+        _log.warning("and %d more addresses: see the list of backends", len(hops) - LINES)
