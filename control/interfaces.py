@@ -1,0 +1,88 @@
+"""Which interfaces the program is on: stored first, then made so. Its calls may block."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterable
+
+from accel.attach import Attachment
+from accel.control.event_log import log_attachment
+from accel.control.needs import DataPath
+from accel.control.store import Store
+from accel.errors import AccelError, NotFoundError
+
+_log = logging.getLogger(__name__)
+
+
+class Interfaces:
+    """Its user sees to it that calls do not overlap."""
+
+    def __init__(self, store: Store, data_path: DataPath) -> None:
+        self._store = store
+        self._data_path = data_path
+
+    def restore(self, new: Iterable[str], xdp_mode: str) -> None:
+        """Attach and detach as is stored, and attach those of `new` that nobody spoke of before.
+
+        What is stored and cannot be done is logged. Raises NotFoundError, HostError for a new one.
+        """
+        attached = self._attached()
+        for interface, (wanted, mode) in self._store.attachments().items():
+            try:
+                if wanted and interface not in attached:
+                    log_attachment(self._data_path.attach(interface, mode))
+                elif not wanted and interface in attached:
+                    self._data_path.detach(interface)
+            except AccelError as error:
+                _log.error("interface %s: %s", interface, error)
+        for interface in new:
+            if interface not in self._store.attachments():
+                self.attach(interface, xdp_mode)
+
+    def attach(self, interface: str, xdp_mode: str) -> Attachment:
+        """Steer what arrives there, also after a restart. `xdp_mode`: "auto", "native", "generic".
+
+        Raises NotFoundError, or HostError if the kernel refuses; then nothing is remembered of it.
+        """
+        _check(interface)
+        former = self._store.attachments().get(interface)
+        self._store.set_attachment(interface, wanted=True, mode=xdp_mode)
+        try:
+            attachment = self._data_path.attach(interface, xdp_mode)
+        except AccelError:
+            if former is None:
+                self._store.forget_attachment(interface)
+            else:
+                self._store.set_attachment(interface, wanted=former[0], mode=former[1])
+            raise
+        log_attachment(attachment)
+        return attachment
+
+    def detach(self, interface: str) -> None:
+        """Leave what arrives there to the host, also after a restart.
+
+        Raises NotFoundError if it is not attached and is not to be.
+        """
+        wanted, mode = self._store.attachments().get(interface, (False, "auto"))
+        here = interface in self._attached()
+        if not wanted and not here:
+            raise NotFoundError(
+                "interface", interface, hint="it is not attached: see the status for those"
+            )
+        self._store.set_attachment(interface, wanted=False, mode=mode)
+        if here:
+            self._data_path.detach(interface)
+        _log.info("interface %s detached", interface)
+
+    def _attached(self) -> set[str]:
+        return {attachment.interface for attachment in self._data_path.attachments()}
+
+
+def _check(name: str) -> None:
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        raise NotFoundError(
+            "interface", name, hint="see `ip link` for those of this network namespace"
+        ) from None
