@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -115,47 +116,56 @@ class DataPath:
         self._activate()
         return writes
 
-    def put(self, service: PlacedService) -> int:
-        """Make one service so, and leave the others alone. Returns how many writes that took."""
-        self._check_limits([service])
-        before = self._services.get(service.index)
-        self._services[service.index] = service
-        writes = self._put([service])
-        if before is None:
-            return writes
-        if before.service.key != service.service.key:
-            writes += self._remove_keys(_keys([before])) + self._write_sieve()
-        kept = {b.number for b in service.backends}
-        return writes + self._clear_backends(
-            b.number for b in before.backends if b.number not in kept
-        )
+    def put(self, services: Sequence[PlacedService], removed: Collection[int] = ()) -> int:
+        """Make these services so, take those with the indices `removed` away, leave all others.
 
-    def remove(self, index: int) -> int:
-        """Take one service away, with its backends. Returns how many writes that took."""
-        before = self._services.pop(index, None)
-        if before is None:
-            return 0
-        writes = self._remove_keys(_keys([before])) + self._write_sieve()
-        writes += self._rings.remove(index)
-        return writes + self._clear_backends(b.number for b in before.backends)
+        Returns how many writes that took. Raises CapacityError before the first write.
+        """
+        self._check_limits(services)
+        gone = set(removed) - {s.index for s in services}
+        touched = gone | {s.index for s in services}
+        before = [self._services[i] for i in touched if i in self._services]
+        self._services = {i: s for i, s in self._services.items() if i not in gone}
+        self._services.update({s.index: s for s in services})
+        writes = self._put(services)
+        if stale := _keys(before).keys() - _keys(services).keys():
+            writes += self._remove_keys(stale) + self._write_sieve()
+        writes += sum(self._rings.remove(index) for index in gone)
+        kept = {b.number for s in services for b in s.backends}
+        return writes + self._clear_backends(
+            b.number for s in before for b in s.backends if b.number not in kept
+        )
 
     def _put(self, services: Sequence[PlacedService]) -> int:
         entries = [
             (b, image.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
         ]
-        writes = sum(self._write_backend(b, w) for b, w in entries if image.admitted(b))
+        writes = self._write_backends([entry for entry in entries if image.admitted(entry[0])])
         writes += self._rings.put(services)
-        writes += sum(self._write_backend(b, w) for b, w in entries if not image.admitted(b))
+        writes += self._write_backends([entry for entry in entries if not image.admitted(entry[0])])
         self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
         return writes + sum(self._table.put(k, *v) for k, v in _keys(services).items())
 
-    def _write_backend(self, placed: PlacedBackend, words: image.Words) -> int:
-        now = self._backends[placed.number]
-        if np.array_equal(now, words):
+    def _write_backends(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
+        if not entries:
             return 0
-        if int(now[0]) == 0 and placed.generation == 0:
-            # All generations were used up: only now can an old flow's word look like a new one's.
-            self._flows.forget(placed.number)
+        numbers = np.array([b.number for b, _ in entries])
+        wanted = np.array([words for _, words in entries])
+        now = self._backends[numbers]
+        new = now[:, 0] == 0
+        differ = (now != wanted).any(axis=1)
+        for placed, words in compress(entries, differ & ~new):
+            self._rewrite_backend(placed, words)
+        for placed, _ in compress(entries, new):
+            if placed.generation == 0:
+                # All were used up: only now can an old flow's word look like a new one's.
+                self._flows.forget(placed.number)
+        self._backends[numbers[new], 1:] = wanted[new, 1:]
+        self._backends[numbers[new], 0] = wanted[new, 0]
+        return int(differ.sum())
+
+    def _rewrite_backend(self, placed: PlacedBackend, words: image.Words) -> None:
+        now = self._backends[placed.number]
         if not np.array_equal(now[1:], words[1:]):
             # Meanwhile packets are dropped, but stay at their backend; another's do not come here.
             same = now.view(np.uint8)[_GENERATION] == placed.generation
@@ -163,7 +173,6 @@ class DataPath:
             now[3:], now[1] = words[3:], words[1]
             now[_HOP] = words[_HOP]
         now[0] = words[0]
-        return 1
 
     def _clear_backends(self, numbers: Iterable[int]) -> int:
         stale = list(numbers)

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
+from accel.control.event_log import (
+    log_changes,
+    log_hops,
+    log_unresolved,
+)
+from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, Follower, MakeFollower
 from accel.control.plans import Plan
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
-from accel.errors import AccelError, HostError, NotFoundError
+from accel.errors import AccelError, HostError
 from accel.model import Address, Backend, Mode, Service
 from accel.nexthop import Unresolved
 from accel.placed import NextHop, PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path
-LINES = 10  # of the log that one event may take
-FEW = 16  # services that are written one by one; more are written as a whole
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Gateway:
         self.data_path = data_path
         self.state = State()
         self._store = store
+        self._interfaces = Interfaces(store, data_path)
         self._follower: Follower = make_follower(self._on_next_hops)
         self._hops: dict[Address, NextHop | Unresolved] = {}
         self._users: dict[Address, int] = {}
@@ -80,10 +82,7 @@ class Gateway:
         await self._follower.start()
         self._follow([Change(before=None, after=b) for b in self.state.every_backend()])
         await self._sync()
-        await self._attach_stored()
-        for interface in interfaces:
-            if interface not in self._store.attachments():
-                await self.attach(interface, xdp_mode)
+        await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
 
     async def stop(self) -> None:
@@ -110,7 +109,7 @@ class Gateway:
                 return Written(changes=changes, revision=before.revision)
             self.state = after
             self._follow(changes)
-            _log_changes(changes, after.revision)
+            log_changes(changes, after.revision)
             try:
                 await self._to_data_path(lambda: self._carry_out(changes, before, after))
             finally:
@@ -137,23 +136,19 @@ class Gateway:
                     after.placement.backends.taken[change.after.key].number
                 )
         touched = {change.service for change in changes}
-        # Numbers that move from one service to another need the whole.
-        moving = len(touched) > 1 and any(change.after is None for change in changes)
-        if len(touched) > FEW or moving:
-            self.data_path.sync(self._placed(after))
-            return
-        for name in touched:
-            if name in after.services:
-                self.data_path.put(after.placed(name, self.usable_hop))
-            else:
-                self.data_path.remove(before.placement.services.taken[name].number)
+        kept = [name for name in after.services if name in touched]
+        gone = touched - after.services.keys()
+        removed = [before.placement.services.taken[name].number for name in gone]
+        self.data_path.put(self._placed(after, kept), removed)
 
-    def _placed(self, state: State) -> list[PlacedService]:
-        return [state.placed(name, self.usable_hop) for name in state.services]
+    def _placed(self, state: State, names: Iterable[str]) -> list[PlacedService]:
+        return [state.placed(name, self.usable_hop) for name in names]
 
     async def _sync(self) -> None:
         state = self.state
-        writes = await self._to_data_path(lambda: self.data_path.sync(self._placed(state)))
+        writes = await self._to_data_path(
+            lambda: self.data_path.sync(self._placed(state, state.services))
+        )
         self._behind = False
         _log.info(
             "data path in step with revision %d: %d services, %d writes",
@@ -214,7 +209,7 @@ class Gateway:
         """Say which new addresses had a second and still have no next hop."""
         new, self._new = self._new, set()
         hops = {address: self._hops.get(address) for address in new}
-        _log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
+        log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
 
     def _on_next_hops(self, addresses: set[Address]) -> None:
         waiting = bool(self._moved)
@@ -235,9 +230,12 @@ class Gateway:
             if not hops:
                 return
             moved = [b for b in self.state.every_backend() if b.address in hops]
-            _log_hops({address: after for address, (_, after) in hops.items()})
+            log_hops({address: after for address, (_, after) in hops.items()})
             try:
-                await self._to_data_path(lambda: self._redirect({b.service for b in moved}))
+                names = {b.service for b in moved}
+                await self._to_data_path(
+                    lambda: self.data_path.put(self._placed(self.state, names), [])
+                )
             except AccelError as error:
                 _log.error("%s; trying again", error)
             self.hub.publish(
@@ -250,13 +248,6 @@ class Gateway:
                     for b in moved
                 ]
             )
-
-    def _redirect(self, names: Collection[str]) -> None:
-        if len(names) > FEW:
-            self.data_path.sync(self._placed(self.state))
-            return
-        for name in names:
-            self.data_path.put(self.state.placed(name, self.usable_hop))
 
     # Watching
 
@@ -272,60 +263,14 @@ class Gateway:
     # Interfaces
 
     async def attach(self, interface: str, xdp_mode: str) -> Attachment:
-        """Steer what arrives at `interface`, also after a restart.
-
-        `xdp_mode` is "auto", "native" or "generic". Raises NotFoundError, HostError.
-        """
-        return await self._finish(self._attach(interface, xdp_mode))
-
-    async def _attach(self, interface: str, xdp_mode: str) -> Attachment:
-        async with self._lock:
-            _check_interface(interface)
-            former = self._store.attachments().get(interface)
-            self._store.set_attachment(interface, wanted=True, mode=xdp_mode)
-            try:
-                attachment = await asyncio.to_thread(self.data_path.attach, interface, xdp_mode)
-            except AccelError:
-                if former is None:
-                    self._store.forget_attachment(interface)
-                else:
-                    self._store.set_attachment(interface, wanted=former[0], mode=former[1])
-                raise
-            _log_attachment(attachment)
-            return attachment
+        """See Interfaces.attach."""
+        return await self._finish(
+            self.exclusively(lambda: self._interfaces.attach(interface, xdp_mode))
+        )
 
     async def detach(self, interface: str) -> None:
-        """Leave what arrives at `interface` to the host, also after a restart.
-
-        Raises NotFoundError if it is not attached.
-        """
-        await self._finish(self._detach(interface))
-
-    async def _detach(self, interface: str) -> None:
-        async with self._lock:
-            attached = await asyncio.to_thread(self.data_path.attachments)
-            wanted, mode = self._store.attachments().get(interface, (False, "auto"))
-            here = interface in {attachment.interface for attachment in attached}
-            if not wanted and not here:
-                raise NotFoundError(
-                    "interface", interface, hint="it is not attached: see the status for those"
-                )
-            self._store.set_attachment(interface, wanted=False, mode=mode)
-            if here:
-                await asyncio.to_thread(self.data_path.detach, interface)
-            _log.info("interface %s detached", interface)
-
-    async def _attach_stored(self) -> None:
-        stored = self._store.attachments()
-        attached = {a.interface for a in await asyncio.to_thread(self.data_path.attachments)}
-        for interface, (wanted, mode) in stored.items():
-            try:
-                if wanted and interface not in attached:
-                    _log_attachment(await asyncio.to_thread(self.data_path.attach, interface, mode))
-                elif not wanted and interface in attached:
-                    await asyncio.to_thread(self.data_path.detach, interface)
-            except AccelError as error:
-                _log.error("interface %s: %s", interface, error)
+        """See Interfaces.detach."""
+        await self._finish(self.exclusively(lambda: self._interfaces.detach(interface)))
 
     # Tasks
 
@@ -361,52 +306,3 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _check_interface(name: str) -> None:
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        raise NotFoundError(
-            "interface", name, hint="see `ip link` for those of this network namespace"
-        ) from None
-
-
-def _log_attachment(attachment: Attachment) -> None:
-    _log.info("interface %s attached, %s", attachment.interface, attachment.xdp_mode)
-    if attachment.warning:
-        _log.warning("interface %s: %s", attachment.interface, attachment.warning)
-
-
-def _log_changes(changes: Sequence[Change], revision: int) -> None:
-    if len(changes) > 1:
-        kinds = Counter(_kind(change) for change in changes)
-        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        _log.info("revision %d: %s", revision, counted)
-        return
-    subject = changes[0].subject
-    name = subject.name if isinstance(subject, Service) else f"{subject.service}/{subject.name}"
-    what = type(subject).__name__.lower()
-    _log.info("revision %d: %s %s %s", revision, what, name, _kind(changes[0]))
-
-
-def _kind(change: Change) -> str:
-    if change.before is None:
-        return "created"
-    return "deleted" if change.after is None else "updated"
-
-
-def _log_hops(hops: Mapping[Address, NextHop | Unresolved]) -> None:
-    found = {address: hop for address, hop in hops.items() if isinstance(hop, NextHop)}
-    for address, hop in islice(found.items(), LINES):
-        _log.info("next hop of %s is %s on %s", address, hop.mac.hex(":"), hop.interface)
-    if len(found) > LINES:
-        _log.info("and so for %d more addresses", len(found) - LINES)
-    _log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
-
-
-def _log_unresolved(hops: Mapping[Address, Unresolved]) -> None:
-    for address, hop in islice(hops.items(), LINES):
-        _log.warning("no next hop for backends at %s: %s", address, hop.problem)
-    if len(hops) > LINES:
-        _log.warning("and %d more addresses: see the list of backends", len(hops) - LINES)

@@ -48,14 +48,12 @@ class FakeDataPath:
         self.services = {placed.index: placed for placed in services}
         return len(services)
 
-    def put(self, service: PlacedService, /) -> int:
-        self._call("put", service.service.name)
-        self.services[service.index] = service
-        return 1
-
-    def remove(self, index: int, /) -> int:
-        self._call("remove", index)
-        return int(self.services.pop(index, None) is not None)
+    def put(self, services: Sequence[PlacedService], removed: Collection[int] = (), /) -> int:
+        self._call("put", *(placed.service.name for placed in services), *removed)
+        for index in removed:
+            self.services.pop(index, None)
+        self.services.update({placed.index: placed for placed in services})
+        return len(services) + len(removed)
 
     def reset_backend(self, number: int, /) -> None:
         self._call("reset_backend", number)

@@ -91,15 +91,16 @@ def test_an_address_may_go_from_a_deleted_service_to_a_new_one(here: Here) -> No
     assert [p.service.name for p in here.data_path.services.values()] == ["api"]
 
 
-def test_many_services_go_to_the_data_path_as_a_whole(here: Here) -> None:
+def test_all_of_a_write_goes_to_the_data_path_at_once(here: Here) -> None:
     few = [service(f"s{i}", port=1 + i) for i in range(3)]
-    here.data_path.calls.clear()
     here.stub.Apply(pb.ApplyRequest(services=few, prune=True))
-    puts = [call for call in here.data_path.calls if call[0] == "put"]
-    assert len(puts) == 3
+    assert here.data_path.calls[-1] == ("put", "s0", "s1", "s2")
+    gone = {p.index for p in here.data_path.services.values()}
     here.data_path.calls.clear()
     here.stub.Apply(pb.ApplyRequest(services=[service("x", port=99)], prune=True))
-    assert here.data_path.calls[-1] == ("sync", 1)
+    put, name, *removed = here.data_path.calls[-1]
+    assert (put, name, set(removed)) == ("put", "x", gone)
+    assert [p.service.name for p in here.data_path.services.values()] == ["x"]
 
 
 @pytest.mark.parametrize(
