@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -29,6 +30,7 @@ from accel.verdicts import Verdict
 _ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 _TRACE = struct.Struct("=8I")
 _WORDS, _HOP = 8, 2  # of struct backend; the one with ifindex, 0 for no next hop
+_BATCH = 32  # rings that are built at a time
 _GENERATION = 7  # the byte of struct backend
 Counts = dict[Verdict, tuple[int, int]]
 
@@ -70,8 +72,9 @@ class DataPath:
         self._links = Links(maps.folder)
         self._active = False
         self._services: dict[int, PlacedService] = {}
-        self._rings = Rings(maps.fds["rings"], maps.limits.services)
         self._table = ServiceTable(maps.words("services"))
+        self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
+        self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         self._leaf = maps.leaf("backends")
         self._backends = maps.words("backends").reshape(-1, _WORDS)
         self._flows = Flows(maps.words("flows"), self._backends, maps.words("settings"))
@@ -107,7 +110,6 @@ class DataPath:
         self._services = {s.index: s for s in services}
         writes = self._put(services)
         writes += self._remove_keys([key for key, _ in self._table.items()])
-        writes += self._rings.remove_others(self._services)
         numbers = {b.number for s in services for b in s.backends}
         writes += self._clear_backends(
             int(n) for n in np.flatnonzero(self._backends[:, 0]) if int(n) not in numbers
@@ -128,9 +130,8 @@ class DataPath:
         self._services = {i: s for i, s in self._services.items() if i not in gone}
         self._services.update({s.index: s for s in services})
         writes = self._put(services)
-        if stale := _keys(before).keys() - _keys(services).keys():
+        if stale := _all_keys(before) - _all_keys(services):
             writes += self._remove_keys(stale) + self._write_sieve()
-        writes += sum(self._rings.remove(index) for index in gone)
         kept = {b.number for s in services for b in s.backends}
         return writes + self._clear_backends(
             b.number for s in before for b in s.backends if b.number not in kept
@@ -141,10 +142,22 @@ class DataPath:
             (b, image.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
         ]
         writes = self._write_backends([entry for entry in entries if image.admitted(entry[0])])
-        writes += self._rings.put(services)
-        writes += self._write_backends([entry for entry in entries if not image.admitted(entry[0])])
         self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
-        return writes + sum(self._table.put(k, *v) for k, v in _keys(services).items())
+        for i in range(0, len(services), _BATCH):
+            some = services[i : i + _BATCH]
+            for placed, ring in zip(some, self._builders.map(image.ring_lines, some), strict=True):
+                writes += self._put_service(placed, *ring)
+        return writes + self._write_backends(
+            [entry for entry in entries if not image.admitted(entry[0])]
+        )
+
+    def _put_service(self, placed: PlacedService, slots: int, lines: bytes) -> int:
+        key, address = _keys(placed)
+        before = self._table.ring(key)
+        after = self._rings.place(slots, lines, before)
+        writes = self._table.put(key, placed.index, after)
+        self._rings.replaced(before, after)
+        return writes + self._table.put(address, 0)
 
     def _write_backends(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
         if not entries:
@@ -181,8 +194,12 @@ class DataPath:
 
     def _remove_keys(self, keys: Iterable[bytes]) -> int:
         """Of `keys`, those that no present service has."""
-        stale = set(keys) - _keys(self._services.values()).keys()
-        return sum(self._table.remove(key) for key in stale)
+        stale = set(keys) - _all_keys(self._services.values())
+        for key in stale:
+            ring = self._table.ring(key)
+            self._table.remove(key)
+            self._rings.replaced(ring, 0)
+        return len(stale)
 
     def _write_sieve(self) -> int:
         now = self._maps.words("sieve")
@@ -261,26 +278,26 @@ class DataPath:
         return self._flows.per_backend()
 
     def tick(self) -> None:
-        """To be called about once a second: flows age."""
+        """To be called about once a second: flows age, former rings are forgotten."""
         self._flows.tick()
+        self._rings.tick()
 
     def capacities(self) -> list[Capacity]:
         """Each map, how full it is, and the memory that it takes."""
-        services = list(self._services.values())
-        numbers = sum(len(s.backends) for s in services)
+        services, limits = len(self._services), self.limits
+        backends = sum(len(s.backends) for s in self._services.values())
+        slots = sum(s.service.ring_size for s in self._services.values())
+        flows = int(self.known_flows().sum())
         return [
-            Capacity(map="services", used=len(services), limit=self.limits.services - 1,
-                     bytes=self._maps.memory("services")),
-            Capacity(map="backends", used=numbers, limit=self.limits.backends - 1,
-                     bytes=self._maps.memory("backends")),
-            Capacity(map="rings", used=len(services), limit=self.limits.services - 1,
-                     bytes=self._maps.memory("rings") + self._rings.memory(services)),
-            Capacity(map="flows", used=int(self.known_flows().sum()),
-                     limit=self._maps.words("flows").size, bytes=self._maps.memory("flows")),
-            Capacity(map="counters", used=len(services) + numbers,
-                     limit=self.limits.services + self.limits.backends,
-                     bytes=self._maps.memory("counters")),
-        ]  # fmt: skip
+            Capacity(map=name, used=used, limit=limit, bytes=self._maps.memory(name))
+            for name, used, limit in (
+                ("services", services, limits.services - 1),
+                ("backends", backends, limits.backends - 1),
+                ("rings", slots, limits.slots),
+                ("flows", flows, self._maps.words("flows").size),
+                ("counters", services + backends, limits.services + limits.backends),
+            )
+        ]
 
     # Interfaces
 
@@ -311,6 +328,7 @@ class DataPath:
 
     def close(self) -> None:
         """Let go. What is pinned stays, and so does what is attached."""
+        self._builders.shutdown()
         self._links.close()
         os.close(self._program)
         self._maps.close()
@@ -324,17 +342,14 @@ class DataPath:
             _remove_folder(self.pin_path)
 
 
-def _keys(services: Iterable[PlacedService]) -> dict[bytes, tuple[int, int]]:
-    """Keys in the map of services; the index (0: an address as such) and the slots of each."""
-    keys: dict[bytes, tuple[int, int]] = {}
-    for placed in services:
-        s = placed.service
-        keys[image.service_key(s.address, s.port, s.protocol)] = (
-            placed.index,
-            image.ring_slots(placed),
-        )
-        keys[image.service_key(s.address, 0, 0)] = (0, 0)
-    return keys
+def _keys(placed: PlacedService) -> tuple[bytes, bytes]:
+    """Its keys in the map of services: its own, and that of its address as such."""
+    s = placed.service
+    return image.service_key(s.address, s.port, s.protocol), image.service_key(s.address, 0, 0)
+
+
+def _all_keys(services: Iterable[PlacedService]) -> set[bytes]:
+    return {key for placed in services for key in _keys(placed)}
 
 
 def _remove_folder(folder: Path) -> None:

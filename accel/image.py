@@ -54,28 +54,29 @@ def admitted(placed: PlacedBackend) -> bool:
     return backend.state is State.UP and ready
 
 
-def ring_slots(placed: PlacedService) -> int:
-    """How many slots its ring has: none as long as no backend is admitted."""
-    return placed.service.ring_size if any(map(admitted, placed.backends)) else 0
-
-
-def ring_lines(placed: PlacedService) -> bytes:
-    """The inner map of a ring: slots, then backend numbers.
+def ring_lines(placed: PlacedService) -> tuple[int, bytes]:
+    """How many slots the ring has, and its lines behind the header: slots, then backend numbers.
 
     All backends are in the list of numbers; the slots point only at those that are admitted.
+    Without any there is no ring: (0, b"").
     """
     backends = placed.backends
     chosen = [i for i, b in enumerate(backends) if admitted(b)]
-    slots = np.zeros(0, np.uint16)
-    if chosen:
-        local = maglev.build(
-            [backends[i].backend.name for i in chosen],
-            [backends[i].backend.weight for i in chosen],
-            placed.service.ring_size,
-        )
-        slots = np.array(chosen, np.uint16)[local]
+    if not chosen:
+        return 0, b""
+    local = maglev.build(
+        [backends[i].backend.name for i in chosen],
+        [backends[i].backend.weight for i in chosen],
+        placed.service.ring_size,
+    )
+    slots = np.array(chosen, np.uint16)[local]
     numbers = np.array([b.number for b in backends], np.uint32)
-    return _padded(slots.tobytes()) + _padded(numbers.tobytes()) or bytes(LINE)
+    return len(slots), _padded(slots.tobytes()) + _padded(numbers.tobytes())
+
+
+def lines_as_words(lines: bytes) -> Words:
+    """Lines as rows of eight words."""
+    return np.frombuffer(lines, np.uint64).reshape(-1, LINE // 8)
 
 
 def _padded(data: bytes) -> bytes:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from accel import syscall
 from accel.errors import HostError
+from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.loader import Compiled, compile_bpf
 from accel.placed import Limits
 from accel.source import BPF_DIR, read_constants, read_source
@@ -46,8 +47,16 @@ def defines(limits: Limits) -> dict[str, int]:
         "SERVICE_BUCKETS": 1 << (2 * limits.services - 1).bit_length(),
         "MAX_BACKENDS": limits.backends,
         "FLOW_BUCKETS": buckets,
+        "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
     }
+
+
+def _ring_lines(limits: Limits) -> int:
+    """Room for slots, numbers, headers and what is rounded up; then an eighth and a MiB more, so
+    that a ring finds a place beside those that it replaces."""
+    lines = limits.slots // SLOTS_PER_LINE + limits.backends // NUMBERS_PER_LINE
+    return (lines + 3 * limits.services) * 9 // 8 + (1 << 14)
 
 
 def possible_cpus() -> int:

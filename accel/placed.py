@@ -54,6 +54,7 @@ class Limits:
     services: int = 1024
     backends: int = 16384
     flows: int = 1 << 20
+    slots: int = 1 << 24
 
     def check(self) -> Limits:
         """Return self, or raise InvalidError that names the option which is out of range."""
@@ -61,6 +62,7 @@ class Limits:
             ("--max-services", self.services, 1 << 16),
             ("--max-backends", self.backends, 1 << 20),  # 20 bits of a word in the flow cache
             ("--max-flows", self.flows, 1 << 28),
+            ("--max-slots", self.slots, 1 << 31),
         ):
             if not 2 <= value <= greatest:
                 raise InvalidError(option, f"{value} is not from 2 to {greatest}")

@@ -1,94 +1,129 @@
-"""The map of rings: an inner map for each service, swapped whole: no packet sees half a ring."""
+"""The map of rings: one memory, in which each ring has a run of lines.
+
+A service's entry says by one word where its ring is. A new ring is written where there is room,
+then that word is stored: the ring is swapped whole. The former one stays readable for a while, for
+the handshakes that it has steered (bpf/ring.h), and its lines are used again only after that.
+"""
 
 from __future__ import annotations
 
-import mmap
-import os
-import struct
-from collections.abc import Container, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterable
 
-from accel import image, syscall
-from accel.placed import PlacedService
+from accel import image
+from accel.errors import CapacityError
+from accel.image import Words
 
-_FLAGS = syscall.F_MMAPABLE | syscall.F_INNER_MAP
-# Rings that are written at once: the kernel waits for the packets under way once in each batch,
-# and each ring is an open file meanwhile.
-_BATCH = 128
-_BUILDERS = min(8, os.cpu_count() or 1)
+FORMER_SECONDS = 5.0  # a handshake whose SYN or SYN-ACK is lost twice takes 3 s (RFC 6298)
+_GRACE_SECONDS = 0.01  # a packet under way reads a ring for microseconds
+_WORDS = image.LINE // 8
+
+
+def lines_of(word: int) -> int:
+    """Lines of the ring that a ring word tells of, the header too."""
+    slots, numbers = word >> 32 & 0x1FFFF, word >> 49
+    return 1 + -(-slots // image.SLOTS_PER_LINE) + numbers
 
 
 class Rings:
-    """The outer map by its file descriptor; `limit` is its number of entries."""
+    """The memory of the map `rings`; `present` are the ring words in use already."""
 
-    def __init__(self, outer: int, limit: int) -> None:
-        self._outer = outer
-        self._limit = limit
-        self._builders = ThreadPoolExecutor(_BUILDERS)
+    def __init__(self, words: Words, present: Iterable[int] = ()) -> None:
+        self._words = words.reshape(-1, _WORDS)
+        self._taken: dict[int, int] = {}  # first line to end of each run
+        self._former: dict[int, tuple[float, int]] = {}  # ring word to expiry and its former's
+        self._released: list[tuple[float, int]] = []
+        for word in present:
+            self._take(word)
+            if former := int(self._words[_first(word), 0]):
+                self._take(former)
+                self._former[word] = (time.monotonic() + FORMER_SECONDS, former)
 
-    def put(self, services: Sequence[PlacedService]) -> int:
-        """Write the rings that differ. Returns how many."""
-        return sum(self._put(services[i : i + _BATCH]) for i in range(0, len(services), _BATCH))
+    @property
+    def used(self) -> int:
+        """Lines in use."""
+        return sum(end - first for first, end in self._taken.items())
 
-    def _put(self, services: Sequence[PlacedService]) -> int:
-        fds: dict[int, int] = {}
-        rings = self._builders.map(image.ring_lines, services)
-        try:
-            for placed, lines in zip(services, rings, strict=True):
-                if self._read(placed.index) != lines:
-                    fds[placed.index] = _inner(lines)
-            if fds:
-                keys = struct.pack(f"={len(fds)}I", *fds)
-                values = struct.pack(f"={len(fds)}I", *fds.values())
-                syscall.map_update_batch(self._outer, keys, values, len(fds))
-        finally:
-            for fd in fds.values():
-                os.close(fd)
-        return len(fds)
+    def place(self, slots: int, lines: bytes, before: int) -> int:
+        """Write a ring where `before` is the present ring word, 0 for none; returns the new word.
 
-    def remove(self, index: int) -> int:
-        """1 if there was a ring."""
-        return int(syscall.map_delete(self._outer, struct.pack("=I", index)))
+        It is `before` if that ring is the same. Else the caller stores the new word, and then
+        calls `replaced`. Raises CapacityError.
+        """
+        if not slots:
+            return 0
+        numbers = len(lines) // image.LINE - -(-slots // image.SLOTS_PER_LINE)
+        shape = slots << 32 | numbers << 49
+        words = image.lines_as_words(lines)
+        if before and before >> 32 == shape >> 32:
+            start = _first(before) + 1
+            if (self._words[start : start + len(words)] == words).all():
+                return before
+        first = self._find_room(1 + len(words))
+        self._words[first, 0] = before
+        self._words[first + 1 : first + 1 + len(words)] = words
+        self._take(shape | first)
+        return shape | first
 
-    def remove_others(self, kept: Container[int]) -> int:
-        """Remove every ring whose index is not in `kept`. Returns how many."""
-        present = [i for i in range(self._limit) if self._id(i) is not None]
-        return sum(self.remove(i) for i in present if i not in kept)
+    def replaced(self, before: int, after: int) -> None:
+        """`after` has taken the place of `before`, either 0 for none."""
+        if before in (0, after):
+            return
+        self._expire(before)
+        if after:
+            self._former[after] = (time.monotonic() + FORMER_SECONDS, before)
+        else:
+            self._release(before)
 
-    def memory(self, services: Sequence[PlacedService]) -> int:
-        """Bytes that the rings of `services` take: their lines, and a page for the map itself."""
-        lines = sum(
-            -(-p.service.ring_size // image.SLOTS_PER_LINE)
-            + -(-len(p.backends) // image.NUMBERS_PER_LINE)
-            for p in services
-        )
-        return lines * image.LINE + len(services) * mmap.PAGESIZE
+    def tick(self, now: float | None = None) -> None:
+        """Forget former rings whose time is over at `now`, of time.monotonic()."""
+        now = time.monotonic() if now is None else now
+        for word in [w for w, (until, _) in self._former.items() if until <= now]:
+            self._expire(word)
 
-    def _id(self, index: int) -> int | None:
-        value = syscall.map_lookup(self._outer, struct.pack("=I", index), 4)
-        return struct.unpack("=I", value)[0] if value else None
+    def _expire(self, word: int) -> None:
+        """The ring `word` has no former one any more."""
+        if word in self._former:
+            _, former = self._former.pop(word)
+            self._words[_first(word), 0] = 0
+            self._release(former)
 
-    def _read(self, index: int) -> bytes | None:
-        id_ = self._id(index)
-        if id_ is None:
-            return None
-        fd = syscall.map_fd_by_id(id_)
-        try:
-            size = syscall.map_info(fd).entries * image.LINE
-            with mmap.mmap(fd, _pages(size), mmap.MAP_SHARED, mmap.PROT_READ) as memory:
-                return memory[:size]
-        finally:
-            os.close(fd)
+    def _release(self, word: int) -> None:
+        self._released.append((time.monotonic() + _GRACE_SECONDS, word))
+
+    def _take(self, word: int) -> None:
+        self._taken[_first(word)] = _first(word) + lines_of(word)
+
+    def _find_room(self, count: int) -> int:
+        """The first line of a free run. Former rings go early where there is no other room."""
+        while True:
+            now = time.monotonic()
+            for until, word in [r for r in self._released if r[0] <= now]:
+                self._released.remove((until, word))
+                del self._taken[_first(word)]
+            first = self._gap(count)
+            if first is not None:
+                return first
+            if self._released:
+                time.sleep(_GRACE_SECONDS)
+            elif self._former:
+                self._expire(next(iter(self._former)))
+            else:
+                raise CapacityError(
+                    "lines of rings",
+                    needed=self.used + count,
+                    limit=len(self._words),
+                    option="--max-slots",
+                )
+
+    def _gap(self, count: int) -> int | None:
+        end = 0
+        for first in sorted(self._taken):
+            if first - end >= count:
+                return end
+            end = self._taken[first]
+        return end if len(self._words) - end >= count else None
 
 
-def _inner(lines: bytes) -> int:
-    fd = syscall.map_create(
-        syscall.MAP_ARRAY, 4, image.LINE, len(lines) // image.LINE, flags=_FLAGS, name="ring"
-    )
-    with mmap.mmap(fd, _pages(len(lines))) as memory:
-        memory[: len(lines)] = lines
-    return fd
-
-
-def _pages(size: int) -> int:
-    return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+def _first(word: int) -> int:
+    return word & 0xFFFFFFFF

@@ -20,25 +20,30 @@ _SHIFTS = (_SERVICE["SERVICE_FIRST_SHIFT"], _SERVICE["SERVICE_SECOND_SHIFT"])
 _U64 = (1 << 64) - 1
 _ENTRIES = 2
 _KEY = struct.Struct("=QQI")  # image.service_key
-_WHAT, _SLOTS = 2, 3  # the word with port, protocol, used and index; that with the ring's slots
+_WHAT, _RING = 2, 3  # the word with port, protocol, used and index; the ring word
 _MOVES = 6  # how many entries may have to move for a new one
 
 Slot = tuple[int, int]
 
 
 class ServiceTable:
-    """The memory of the map `services`: keys of image.service_key, and an index for each."""
+    """The memory of the map `services`: for each image.service_key an index and a ring word."""
 
     def __init__(self, words: Words) -> None:
         self._entries = words.reshape(-1, _ENTRIES, 4)
         self._mask = len(self._entries) - 1
 
-    def items(self) -> Iterator[tuple[bytes, int]]:
-        """All keys and their indices."""
+    def items(self) -> Iterator[tuple[bytes, tuple[int, int]]]:
+        """All keys; the index and the ring word of each."""
         for slot in zip(*self._entries[:, :, _WHAT].nonzero(), strict=True):
-            yield self._key(slot), int(self._entries[slot][_WHAT]) >> 32
+            yield self._key(slot), self._value(slot)
 
-    def put(self, key: bytes, index: int, slots: int = 0) -> int:
+    def ring(self, key: bytes) -> int:
+        """The ring word of `key`, 0 if there is none."""
+        slot = self._find(key)
+        return 0 if slot is None else self._value(slot)[1]
+
+    def put(self, key: bytes, index: int, ring: int = 0) -> int:
         """Set what `key` leads to. Returns 1 if that was a change. Raises CapacityError."""
         low, high, what = _KEY.unpack(key)
         slot = self._find(key)
@@ -50,9 +55,9 @@ class ServiceTable:
                 )
             self._entries[slot][:_WHAT] = low, high
         word = index << 32 | what
-        if int(self._entries[slot][_WHAT]) == word and int(self._entries[slot][_SLOTS]) == slots:
+        if int(self._entries[slot][_WHAT]) == word and int(self._entries[slot][_RING]) == ring:
             return 0
-        self._entries[slot][_SLOTS] = slots
+        self._entries[slot][_RING] = ring
         self._entries[slot][_WHAT] = word
         return 1
 
@@ -63,6 +68,9 @@ class ServiceTable:
             return 0
         self._entries[slot][_WHAT] = 0
         return 1
+
+    def _value(self, slot: Slot) -> tuple[int, int]:
+        return int(self._entries[slot][_WHAT]) >> 32, int(self._entries[slot][_RING])
 
     def _buckets(self, key: bytes) -> tuple[int, int]:
         low, high, what = _KEY.unpack(key)
@@ -102,7 +110,7 @@ class ServiceTable:
             for other in set(self._buckets(self._key(slot))) - passed:
                 room = self._room_in(other, moves - 1, passed)
                 if room is not None:
-                    for word in (0, 1, _SLOTS, _WHAT):
+                    for word in (0, 1, _RING, _WHAT):
                         self._entries[room][word] = self._entries[slot][word]
                     self._entries[slot][_WHAT] = 0
                     return slot

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every map, and the structs in them. User space takes their layout from here through bcc.
- * The loader defines MAX_SERVICES, MAX_BACKENDS, SERVICE_BUCKETS and FLOW_BUCKETS (powers of two)
- * and CPUS.
+ * The loader defines MAX_SERVICES, MAX_BACKENDS, SERVICE_BUCKETS and FLOW_BUCKETS (powers of two),
+ * RING_LINES and CPUS.
  */
 #pragma once
 
@@ -23,10 +23,16 @@ struct service {
 		__u32 what;
 	};
 	__u32 index; /* in rings and counters; 0 for an address as such */
-	__u32 slots; /* of its ring; 0: no backend is up */
-	__u32 pad;
+	__u64 ring;  /* a ring word; 0: no backend is up */
 };
 SIZE_IS(struct service, 32);
+
+/*
+ * A ring word says where in the map of rings a ring is: its first line (32 bits), slots (17) and
+ * lines of numbers (15). One store of it swaps the whole ring.
+ */
+#define RING_FIRST(word) ((__u32)(word))
+#define RING_SLOTS(word) ((__u32)((word) >> 32) & 0x1ffff)
 
 /* Where a service may be: one of these, by either of two hashes (accel/table.py). */
 struct service_bucket {
@@ -80,11 +86,13 @@ struct bucket {
 #endif
 
 /*
- * A ring is an array of cache lines: the slots (32 a line: position of a backend in the list that
- * follows), then that list (16 a line: backend numbers). Swapped whole.
+ * A ring is a run of cache lines: a header, the slots (32 a line: position of a backend in the list
+ * that follows), and that list (16 a line: backend numbers).
  */
 struct ring_line {
 	union {
+		/* The ring of a few seconds ago: handshakes under way were steered by it. */
+		__u64 former;
 		__u16 slot[32];
 		__u32 number[16];
 	};
@@ -120,10 +128,8 @@ BPF_F_TABLE("array", u32, u64, sieve, SIEVE_WORDS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct backend, backends, MAX_BACKENDS, BPF_F_MMAPABLE);
 /* flows: the flow cache. Key bucket. Written by the data path, swept by user space. */
 BPF_F_TABLE("array", u32, struct bucket, flows, FLOW_BUCKETS, BPF_F_MMAPABLE);
-/* ring_shape: never used, it only shows the verifier what an inner map looks like. */
-BPF_F_TABLE("array", u32, struct ring_line, ring_shape, 1, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-/* rings: by index of the service. Written by user space. */
-BPF_ARRAY_OF_MAPS(rings, "ring_shape", MAX_SERVICES);
+/* rings: all rings, wherever there was room. Written by user space. */
+BPF_F_TABLE("array", u32, struct ring_line, rings, RING_LINES, BPF_F_MMAPABLE);
 /* settings: one entry. Written by user space. */
 BPF_F_TABLE("array", u32, struct settings, settings, 1, BPF_F_MMAPABLE);
 /* counters: a part per CPU, in it cells per backend, then per service. Written by the data path. */

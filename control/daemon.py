@@ -49,6 +49,7 @@ def main(
             services=arguments.max_services,
             backends=arguments.max_backends,
             flows=arguments.max_flows,
+            slots=arguments.max_slots,
         ).check()
         if open_data_path is None:
             bpffs.ensure(arguments.pin_root)
@@ -168,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         ("services", "entries for services; one less can be used"),
         ("backends", "entries for backends of all services; one less can be used"),
         ("flows", "flows that are expected at a time"),
+        ("slots", "slots of the rings of all services"),
     ):
         add(
             f"--max-{name}",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from accel.control.placement import Placement
-from accel.errors import NotFoundError
+from accel.errors import CapacityError, NotFoundError
 from accel.model import Backend, Service
 from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
 
@@ -78,7 +78,7 @@ class State:
         ]
 
     def apply(self, changes: Sequence[Change], limits: Limits) -> State:
-        """The next state. Raises CapacityError if something new finds no number."""
+        """The next state. Raises CapacityError if something new finds no number, or no slots."""
         services = dict(self.services)
         backends = dict(self.backends)
         copied: set[str] = set()
@@ -101,6 +101,11 @@ class State:
                 del of_service[subject.name]
             else:
                 of_service[subject.name] = subject
+        slots = sum(service.ring_size for service in services.values())
+        if slots > limits.slots:
+            raise CapacityError(
+                "slots of all rings", needed=slots, limit=limits.slots, option="--max-slots"
+            )
         gone = [change.before for change in changes if change.after is None]
         new = [change.after for change in changes if change.before is None]
         return State(

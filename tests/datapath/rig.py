@@ -53,7 +53,17 @@ class Rig:
     def place_all(self, services: list[PlacedService]) -> None:
         """Make the maps hold these services instead of the world's, until the next reset."""
         self.datapath.sync(services)
+        self.forget_former_rings()
         self._changed = True
+
+    def place_now(self) -> None:
+        """Like `place`, and the rings that were there until now are still the former ones."""
+        self.datapath.sync(list(self.world.services.values()))
+        self._changed = True
+
+    def forget_former_rings(self) -> None:
+        """As if the seconds after a change were over."""
+        self.datapath._rings.tick(float("inf"))
 
     def forget(self) -> None:
         """No flow, no count, a full budget for ICMP errors."""

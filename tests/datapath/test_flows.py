@@ -196,6 +196,44 @@ def test_nor_when_all_its_generations_were_used_up(rig: Rig) -> None:
         assert known(rig, client(number)) == (backend != reused)
 
 
+def test_a_change_between_a_syn_and_its_ack_does_not_part_them(rig: Rig) -> None:
+    number = rig.world.numbers(TCP4)[0]
+    full = rig.world.services[TCP4]
+    by_full = {n: chosen(rig, client(n, "S")) for n in range(60)}
+    rig.world.remove_backend(TCP4, number)
+    rig.place_now()
+    by_less = {n: chosen(rig, client(n, "S")) for n in by_full}
+    for n, backend in by_full.items():
+        # The one that is gone can keep nothing; the others keep the handshakes they have.
+        assert chosen(rig, client(n)) == (by_less[n] if backend == number else backend)
+    rig.forget_former_rings()
+    rig.world.services[TCP4] = full
+    rig.place_now()
+    assert {n: chosen(rig, client(n)) for n in by_full} == by_less
+    assert {n: chosen(rig, client(n, "S")) for n in by_full} == by_full
+    rig.count(client(0))  # its SYN was before the change
+    moved = [n for n in by_full if by_less[n] != by_full[n]]
+    for n in moved[1:]:
+        rig.count(client(n, "S"))
+        assert known(rig, client(n)), "a SYN that the former ring would send elsewhere is stored"
+        assert chosen(rig, client(n)) == by_full[n]
+    rig.forget_former_rings()
+    assert chosen(rig, client(0)) == by_less[0], "stored by its ACK"
+    assert chosen(rig, client(moved[0])) == by_full[moved[0]]
+
+
+def test_a_datagram_goes_by_the_new_ring_at_once(rig: Rig) -> None:
+    frames = [bytes(LINK / to_api(4, src=f"198.51.100.{n}") / udp(POOL.port)) for n in range(1, 60)]
+    number = rig.world.numbers(UDP4)[0]
+    full = rig.world.services[UDP4]
+    by_full = [chosen(rig, frame) for frame in frames]
+    rig.world.remove_backend(UDP4, number)
+    rig.place()
+    rig.world.services[UDP4] = full
+    rig.place_now()
+    assert [chosen(rig, frame) for frame in frames] == by_full
+
+
 def test_a_backend_taken_away_and_put_back_keeps_what_is_left_of_its_flows(rig: Rig) -> None:
     before = spread(rig)
     number = rig.world.numbers(TCP4)[0]
@@ -217,6 +255,14 @@ def test_idle_flows_die_after_their_lifetime(rig: Rig) -> None:
     assert not known(rig, bytes(ACK))
     assert rig.datapath.known_flows().sum() == 0
     assert stored(rig) == 0, "swept"
+
+
+def test_idle_flows_are_dead_before_they_are_swept_away(rig: Rig) -> None:
+    rig.count(bytes(ACK))
+    rig.settings.view(np.uint32)[0] += LIFETIME
+    assert known(rig, bytes(ACK))
+    rig.settings.view(np.uint32)[0] += 1
+    assert not known(rig, bytes(ACK))
 
 
 def test_flows_in_use_do_not_die(rig: Rig) -> None:
