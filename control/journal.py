@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 
+_log = logging.getLogger(__name__)
 _PREFIXES = {
     logging.CRITICAL: "<2>",
     logging.ERROR: "<3>",
@@ -45,5 +46,8 @@ def notify(state: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-        to.sendto(state.encode(), address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.sendto(state.encode(), address)
+    except OSError as error:
+        _log.warning("the service manager cannot be told %s: %s", state, error.strerror)

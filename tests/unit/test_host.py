@@ -64,6 +64,14 @@ def test_nobody_to_notify_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     journal.notify("READY=1")
 
 
+def test_a_service_manager_that_is_gone_is_no_reason_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    journal.notify("STOPPING=1")
+    assert "cannot be told STOPPING=1" in caplog.text
+
+
 def test_a_lock_is_exclusive_and_ends_with_its_holder(tmp_path: Path) -> None:
     first, second = Locks(), Locks()
     for path in (tmp_path / "file.lock", tmp_path):
