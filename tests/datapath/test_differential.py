@@ -20,6 +20,7 @@ from scenarios import Scenario, changed, scenarios
 from traffic import Traffic
 
 from accel.placed import PlacedService
+from accel.verdicts import Verdict
 
 PACKETS = 100_000
 PHASES, PACKETS_PER_PHASE = 4, 150
@@ -120,7 +121,7 @@ def phases(scenario: Scenario) -> Iterator[list[Event]]:
     for phase in scenario.phases:
         random = Random(phase.change)
         happens: list[Event] = [Place(services)]
-        happens += [Epoch()] * random.choice((0, 0, 1, 1, 9))
+        happens += [Epoch()] * random.choice((0, 1, 1, 3, 5, 8, 9))
         traffic = Traffic(Random(phase.traffic), [p.service for p in services])
         yield happens + [traffic.frame() for _ in range(PACKETS_PER_PHASE)]
         services = changed(services, random)
@@ -185,4 +186,4 @@ def test_no_packet_tells_them_apart(rig: Rig, capsys: pytest.CaptureFixture[str]
     with capsys.disabled():
         print(f"\ndifferential: {seen.packets} packets, 0 differences")
     assert seen.packets >= PACKETS
-    assert len(seen.verdicts) == 15, f"only {sorted(seen.verdicts)}"
+    assert seen.verdicts == {v.name for v in Verdict} - {"NO_ROOM"}, "too tame a traffic"

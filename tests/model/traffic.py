@@ -22,6 +22,7 @@ CLIENT_PORTS = (40000, 40001, 40002, 50003, 1, 65535)
 TAGS = (0x8100, 0x88A8)
 TCP_FLAGS = (0x10, 0x10, 0x10, 0x10, 0x18, 0x02, 0x02, 0x12, 0x11, 0x04, 0x00, 0x29, 0xFF)
 SIZES = (0, 0, 0, 1, 6, 40, 100, 536, 1180, 1360, 1412, 1440, 1452, 1460, 1473, 2000)
+MTUS, OVERHEADS = (600, 1400, 1500), (20, 28, 40, 48)
 LONGEST = 3400  # bytes: more than this the kernel's test run hands in in several pieces
 EXTENSIONS = (0, 43, 44, 51, 60)
 
@@ -79,6 +80,9 @@ class Traffic:
             client = r.choice(CLIENTS[version])
         else:
             upper = self._transport(protocol, r.choice(CLIENT_PORTS), port)
+            if r.random() < 0.08:  # just below and above what fits
+                size = r.choice(MTUS) - r.choice(OVERHEADS) + r.choice((0, 0, 1))
+                upper = upper.ljust(size - (20 if version == 4 else 40), b"\0")[:size]
         return version, self._ip(version, client, address, protocol, upper)
 
     def _transport(self, protocol: int, source: int, destination: int) -> bytes:
@@ -89,6 +93,8 @@ class Traffic:
             return ports + struct.pack("!HH", 8 + len(payload), r.randrange(65536)) + payload
         options = r.randbytes(4 * r.choice((0, 0, 0, 1, 3, 10)))
         offset = 5 + len(options) // 4
+        if r.random() < 0.05:
+            offset = r.randrange(16)
         rest = struct.pack("!BBHHH", offset << 4, r.choice(TCP_FLAGS), 512, r.randrange(65536), 0)
         return ports + r.randbytes(8) + rest + options + payload
 
@@ -116,7 +122,7 @@ class Traffic:
             service, client = client, service
         upper = self._transport(protocol, port, r.choice(CLIENT_PORTS))
         packet = self._ip(version, service, client, protocol, upper)
-        return packet[: r.choice((28, 48, 27, 47, 68, 100, 548, 1232, 19, 0))]
+        return packet[: r.choice((28, 48, 27, 47, 68, 100, 548, 1232, 1480, 19, 0))]
 
     def _ip(
         self, version: int, source: Address, destination: Address, protocol: int, upper: bytes
@@ -136,7 +142,7 @@ class Traffic:
             "!BBHHHBBH",
             0x40 | size // 4,
             self._class(),
-            size + len(upper),
+            max(0, size + len(upper) + self._wrong()),
             r.randrange(65536),
             fragment,
             r.choice((1, 58, 64, 255)),
@@ -155,7 +161,9 @@ class Traffic:
         if r.random() < 0.02 and destination.version == 6:
             destination = ip_address("::ffff:192.0.2.10")
         start = 6 << 28 | self._class() << 20 | r.randrange(1 << 20)
-        header = struct.pack("!IHBB", start, len(payload), first, r.choice((1, 64, 255)))
+        header = struct.pack(
+            "!IHBB", start, max(0, len(payload) + self._wrong()), first, r.choice((1, 64, 255))
+        )
         return header + source.packed + destination.packed + payload
 
     def _extension(self, kind: int, behind: int) -> bytes:
@@ -172,6 +180,11 @@ class Traffic:
 
     def _class(self) -> int:
         return self._random.choice((0, 0, 0, 0xB8, 0x01, 0x02, 0x03, 0xFF))
+
+    def _wrong(self) -> int:
+        """By how much a length is wrong: mostly not."""
+        r = self._random
+        return r.choice((-13, -12, -1, 1, 2, 64)) if r.random() < 0.03 else 0
 
     def _broken(self, frame: bytes) -> bytes:
         r = self._random
