@@ -7,6 +7,7 @@ come and go, epochs pass; after each phase all counters and all flows must agree
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -55,6 +56,7 @@ class Pair:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        rig.place_all([])
         rig.forget()
         rig.settings.view("uint32")[0] = 0
         self.model = GatewayModel(
@@ -109,10 +111,14 @@ class Pair:
 
 
 def _decided(decision: Decision) -> str:
-    lines = [f"  {decision}"]
-    if decision.frame:
-        lines.append(Ether(decision.frame).show(dump=True))
-    return "\n".join(lines)
+    return f"{replace(decision, frame=None)}\n{_shown(decision.frame) if decision.frame else ''}"
+
+
+def _shown(frame: bytes) -> str:
+    """Dissected, and as what builds it again, in both with long runs of zeros made short."""
+    packet = Ether(frame)
+    text = f"{packet.show(dump=True)}{packet.command()}"
+    return re.sub(r"(?:\\x00){9,}", lambda m: f"' + bytes({len(m[0]) // 4}) + b'", text)
 
 
 def phases(scenario: Scenario) -> Iterator[list[Event]]:
@@ -150,12 +156,10 @@ def shortest(rig: Rig, events: Sequence[Event]) -> list[Event]:
 def report(rig: Rig, events: Sequence[Event]) -> str:
     """The shortest way to the difference, and how to build its packets."""
     few = shortest(rig, events)
-    lines = [Ether(e).command() if isinstance(e, bytes) else repr(e) for e in few]
     pair = Pair(rig)
     difference = [pair.happen(event) for event in few][-1]
-    last = few[-1]
-    shown = Ether(last).show(dump=True) if isinstance(last, bytes) else ""
-    return "\n\n".join(["after these events", *lines, shown, "they differ", difference])
+    lines = [_shown(e) if isinstance(e, bytes) else repr(e) for e in few]
+    return "\n\n".join(["after these events", *lines, "they differ", difference])
 
 
 @pytest.mark.timeout(600)
