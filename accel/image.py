@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from accel import maglev
 from accel.model import Address, Mode, State
-from accel.placed import PlacedBackend, PlacedService
+from accel.placed import NextHop, PlacedBackend, PlacedService
 from accel.source import read_constants
 
 Words = npt.NDArray[np.uint64]
@@ -50,8 +50,16 @@ def sieve(addresses: Iterable[Address]) -> Words:
 def admitted(placed: PlacedBackend) -> bool:
     """Whether the ring may choose it: up, and with a next hop (which `local` needs none of)."""
     backend = placed.backend
-    ready = backend.mode is Mode.LOCAL or placed.next_hop is not None
+    ready = backend.mode is Mode.LOCAL or _way_out(placed) is not None
     return backend.state is State.UP and ready
+
+
+def _way_out(placed: PlacedBackend) -> NextHop | None:
+    """Its next hop, if that is all that its mode needs: outer headers need a source, too."""
+    hop, mode = placed.next_hop, placed.backend.mode
+    if mode is Mode.LOCAL or (hop and mode is not Mode.L2DSR and hop.source is None):
+        return None
+    return hop
 
 
 def ring_lines(placed: PlacedService) -> tuple[int, bytes]:
@@ -85,7 +93,7 @@ def _padded(data: bytes) -> bytes:
 
 def backend_words(leaf: Any, placed: PlacedBackend, service: int) -> Words:
     """struct backend as eight words; `leaf` is its ctypes class, `service` its service's index."""
-    backend, hop = placed.backend, placed.next_hop
+    backend, hop = placed.backend, _way_out(placed)
     entry = leaf(
         state=backend.state,
         generation=placed.generation,
@@ -93,13 +101,13 @@ def backend_words(leaf: Any, placed: PlacedBackend, service: int) -> Words:
         gue_port=_swapped(backend.gue_port),
         service=service,
     )
-    if hop is not None and backend.mode is not Mode.LOCAL:
+    if hop is not None:
         entry.mac[:] = hop.mac
         entry.source_mac[:] = hop.source_mac
         entry.ifindex = hop.ifindex
         entry.mtu = hop.mtu
         entry.vlan = _swapped(hop.vlan)
-        if backend.mode in (Mode.IPIP, Mode.GUE) and hop.source is not None:
+        if backend.mode is not Mode.L2DSR and hop.source is not None:
             entry.outer = backend.address.version
             source, destination = address_bytes(hop.source), address_bytes(backend.address)
             entry.source.word[:] = struct.unpack("=4I", source)

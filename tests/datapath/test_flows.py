@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from packets import CLIENT_PORT, LINK, tcp, to_api, transport, udp
+from packets import CLIENT_PORT, LINK, leaves, tcp, to_api, transport, udp
 from rig import Rig
 from row import Row, check
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
@@ -387,11 +387,16 @@ def lose_next_hop(rig: Rig) -> None:
     rig.world.change("ipip4-tcp4", rig.world.numbers("ipip4-tcp4")[0], next_hop=False)
 
 
+def lose_source(rig: Rig) -> None:
+    for way in ("ipip4", "l2dsr"):
+        rig.world.change(f"{way}-tcp4", rig.world.numbers(f"{way}-tcp4")[0], source=False)
+
+
 def lose_local(rig: Rig) -> None:
     rig.world.change("local-tcp4", rig.world.numbers("local-tcp4")[0], next_hop=False)
 
 
-IPIP4, LOCAL = WAYS["ipip4"], WAYS["local"]
+IPIP4, L2DSR, LOCAL = WAYS["ipip4"], WAYS["l2dsr"], WAYS["local"]
 TO_IPIP4 = LINK / to_api(4) / tcp(IPIP4.port)
 
 ROWS = [
@@ -427,6 +432,30 @@ ROWS = [
         service="ipip4-tcp4",
         backend=0,
         change=lose_next_hop,
+    ),
+    Row(
+        name="a known flow that no outer header can be written for",
+        packet=TO_IPIP4,
+        verdict="NO_NEXT_HOP",
+        service="ipip4-tcp4",
+        before=(TO_IPIP4,),
+        change=lose_source,
+    ),
+    Row(
+        name="a new flow that no outer header can be written for",
+        packet=TO_IPIP4,
+        verdict="NO_BACKEND",
+        service="ipip4-tcp4",
+        backend=0,
+        change=lose_source,
+    ),
+    Row(
+        name="what needs no outer header needs no source of one",
+        packet=LINK / to_api(4) / tcp(L2DSR.port),
+        verdict="FORWARD_NEW",
+        service="l2dsr-tcp4",
+        out=leaves(L2DSR, to_api(4) / tcp(L2DSR.port)),
+        change=lose_source,
     ),
     Row(
         name="local needs no next hop",

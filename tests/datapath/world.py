@@ -90,8 +90,12 @@ class World:
         state: State | None = None,
         generation: int | None = None,
         next_hop: bool = True,
+        source: bool = True,
     ) -> None:
-        """Change one backend of `service`; `next_hop` False loses its next hop."""
+        """Change one backend of `service`; `next_hop` False loses its next hop.
+
+        `source` False loses the address of this host that outer headers would come from.
+        """
         self.services[service] = replace(
             self.services[service],
             backends=tuple(
@@ -99,7 +103,7 @@ class World:
                     b,
                     backend=replace(b.backend, state=b.backend.state if state is None else state),
                     generation=b.generation if generation is None else generation,
-                    next_hop=b.next_hop if next_hop else None,
+                    next_hop=_without(b.next_hop, next_hop=next_hop, source=source),
                 )
                 if b.number == number
                 else b
@@ -112,6 +116,12 @@ class World:
         before = self.services[service]
         left = tuple(b for b in before.backends if b.number != number)
         self.services[service] = replace(before, backends=left)
+
+
+def _without(hop: NextHop | None, *, next_hop: bool, source: bool) -> NextHop | None:
+    if hop is None or not next_hop:
+        return None
+    return hop if source else replace(hop, source=None)
 
 
 def _services() -> Iterator[tuple[Service, Way]]:
