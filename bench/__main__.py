@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import daemon, packet, report, rings
+from bench import daemon, flat, packet, report, rings
 
 CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "packet": packet.run,
+    "flat": flat.run,
+    "growth": packet.growth,
     "rings": rings.run,
     "daemon": daemon.run,
 }

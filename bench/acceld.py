@@ -6,7 +6,6 @@ import contextlib
 import mmap
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,11 @@ from accel.maps import NAMES
 from accel.model import Backend, Protocol, Service
 
 SERVICES, BACKENDS = 1000, 100
-OPTIONS = ("--max-services", "1024", "--max-backends", "131072")
+OPTIONS = (
+    *("--max-services", "1024"),
+    *("--max-backends", str(1 << 17)),
+    *("--max-slots", str(SERVICES * 65537)),
+)
 _FIRST_SERVICE, _FIRST_BACKEND = int(ip_address("198.18.0.0")), int(ip_address("10.0.0.0"))
 _MB = 1 << 20
 
@@ -125,26 +128,20 @@ class Maps:
         self._fds = fds
 
     def memory(self) -> dict[str, float]:
-        """MB by name, as the kernel accounts for them; `rings` with all inner maps."""
-        used = {name: _memlock(fd) for name, fd in self._fds.items()}
-        outer = self._fds["rings"]
-        for index in range(syscall.map_info(outer).entries):
-            if (id_ := self.ring(index)) is not None:
-                fd = syscall.map_fd_by_id(id_)
-                used["rings"] += _memlock(fd)
-                os.close(fd)
-        return {name: size / _MB for name, size in used.items()}
+        """MB by name, as the kernel accounts for them."""
+        return {name: _memlock(fd) / _MB for name, fd in self._fds.items()}
 
-    def ring(self, index: int) -> int | None:
-        """The id of a service's inner map: another one for each ring."""
-        value = syscall.map_lookup(self._fds["rings"], struct.pack("=I", index), 4)
-        return struct.unpack("=I", value)[0] if value else None
+    def rings(self) -> Words:
+        """The memory of the services' ring words: each names another ring."""
+        return self._words("services").reshape(-1, 4)[:, 3]
 
-    def backends(self) -> Words:
-        """The memory of the backends, a row of eight words each."""
-        fd = self._fds["backends"]
-        rows = syscall.map_info(fd).entries
-        return np.frombuffer(mmap.mmap(fd, 64 * rows), np.uint64).reshape(-1, 8)
+    def states(self) -> Words:
+        """The memory of the backends' first words, where their state is."""
+        return self._words("backends").reshape(-1, 8)[:, 0]
+
+    def _words(self, name: str) -> Words:
+        info = syscall.map_info(self._fds[name])
+        return np.frombuffer(mmap.mmap(self._fds[name], info.value_size * info.entries), np.uint64)
 
 
 def services(count: int) -> list[Service]:

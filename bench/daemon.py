@@ -89,19 +89,18 @@ def _memory(daemon: Daemon) -> Iterator[Result]:
 def _changes(daemon: Daemon) -> Iterator[Result]:
     """From the call to the moment when the backend's entry and its service's ring are changed."""
     maps = daemon.maps()
-    entries = maps.backends()[:, 0]
-    before = entries.copy()
+    states, rings = maps.states(), maps.rings()
+    states_before, rings_before = states.copy(), rings.copy()
     [backend] = acceld.backends(1, acceld.services(1))
-    rings = {index: maps.ring(index) for index in range(SERVICES + 1)}
     _set(daemon, backend, State.DRAIN)
-    [number] = np.flatnonzero(before != entries)
-    [index] = [i for i, id_ in rings.items() if maps.ring(i) != id_]
+    [number] = np.flatnonzero(states != states_before)
+    [entry] = np.flatnonzero(rings != rings_before)
     took = []
     for i in range(_CHANGES):
-        entry, ring = int(entries[number]), maps.ring(index)
+        state, ring = int(states[number]), int(rings[entry])
         start = time.monotonic()
         _set(daemon, backend, State.DRAIN if i % 2 else State.UP)
-        while entries[number] == entry or maps.ring(index) == ring:
+        while states[number] == state or rings[entry] == ring:
             pass
         took.append(1000 * (time.monotonic() - start))
     yield result(

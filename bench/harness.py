@@ -19,12 +19,14 @@ HERE = Path(__file__).resolve().parent
 ROUNDS = 11
 _STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them
+_PACKETS = 1 << 16  # of a round
 _SLICE = 1 << 13  # packets in one system call: about a millisecond, which is often undisturbed
 _CONSTANTS = read_constants(str(HERE / "wrapper.c"))
 _WORDS = _CONSTANTS["WORDS"]
 FRAME = 14 + 8 * _WORDS  # bytes of every packet
 FIRST_ADDRESS = _CONSTANTS["FIRST_ADDRESS"]
 FIRST_PORT = _CONSTANTS["FIRST_PORT"]
+_PLACE = bytes(4)  # of the program under test, in the wrapper's array
 _RUN = struct.Struct(f"=12s2sHIIIxxxx{8 * _WORDS}s")
 
 
@@ -40,7 +42,6 @@ class Run:
     program: int
     frame: bytes
     flows: int
-    packets: int
     next: int = 0
     seen: Callable[[], int] | None = None
     rounds: list[float] = field(default_factory=list)
@@ -52,19 +53,14 @@ class Run:
 
 
 class Harness:
-    """The loaded wrapper. Programs get a place in its array at their first run."""
+    """The loaded wrapper."""
 
     def __init__(self) -> None:
         self._compiled = compile_bpf(HERE / "wrapper.c")
         self._wrapper = self._compiled.load("wrapper")
         self.nothing = self._compiled.load("nothing")
         self._programs = self._compiled.map_fd("programs")
-        self._places: dict[int, int] = {}
         self._run = mmap.mmap(self._compiled.map_fd("runs"), mmap.PAGESIZE)
-
-    def forget(self) -> None:
-        """Before programs are closed: their file descriptors' numbers come again."""
-        self._places.clear()
 
     def measure(self, runs: Sequence[Run], rounds: int = ROUNDS) -> None:
         """Rounds of all runs in turn, so that what disturbs the machine disturbs them alike.
@@ -77,14 +73,13 @@ class Harness:
 
     def go(self, run: Run, packets: int, *, step: int = 1) -> float:
         """Run so many packets, go on where the last round ended, and return ns per packet."""
-        place = self._places.setdefault(run.program, len(self._places))
-        syscall.map_update(self._programs, struct.pack("=I", place), struct.pack("=I", run.program))
+        syscall.map_update(self._programs, _PLACE, struct.pack("=I", run.program))
         _RUN.pack_into(
             self._run,
             0,
             run.frame[:12],
             run.frame[12:14],
-            place,
+            0,
             run.next,
             step,
             (run.flows or 1 << 32) - 1,
@@ -98,9 +93,9 @@ class Harness:
         step = _STEP if run.flows else 1
         self.go(run, max(run.flows, _WARM_UP) if run.flows != 1 else _SLICE, step=step)
         before = run.seen() if run.seen else 0
-        took = [self.go(run, _SLICE, step=step) for _ in range(run.packets // _SLICE)]
-        if run.seen and (met := run.seen() - before) < 0.999 * run.packets:
-            raise AssertionError(f"only {met} of {run.packets} packets met what they were to meet")
+        took = [self.go(run, _SLICE, step=step) for _ in range(_PACKETS // _SLICE)]
+        if run.seen and (met := run.seen() - before) < 0.999 * _PACKETS:
+            raise AssertionError(f"only {met} of {_PACKETS} packets met what they were to meet")
         return min(took)
 
 

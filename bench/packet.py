@@ -12,8 +12,8 @@ from bench.harness import ROUNDS, Harness, Run, pinned
 from bench.report import Result, result
 from bench.sides import Ours, Yardstick, parse_floor
 
-_PACKETS = 1 << 16
-_FULL = 1 << 20  # what a cache that runs for a while has seen
+_FULL = 1 << 20  # what a cache that has been running for a while has seen
+_GROWTH = tuple(1 << bits for bits in range(0, 22, 3))  # flows: 1 to 2M
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,68 +50,81 @@ CASES = (
 def run() -> Iterator[Result]:
     """A ratio for each case, and what comes on top of parsing for what is for no service."""
     with pinned():
-        harness = Harness()
-        for case in CASES:
-            yield compare(harness, case)
-        yield not_a_service(harness)
+        harness, ours, yardstick = Harness(), Ours(), Yardstick()
+        for number, case in enumerate(CASES, start=1):
+            common = {
+                "frame": case.frame,
+                "flows": case.flows,
+                "next": 0 if case.flows else number << 24,  # new to all cases
+            }
+            cost, usual = measure(
+                harness,
+                Run(
+                    program=ours.program,
+                    seen=lambda case=case: ours.seen(case.verdict),  # type: ignore[misc]
+                    **common,
+                ),
+                Run(
+                    program=yardstick.program,
+                    seen=lambda case=case: yardstick.seen(known=case.flows > 0),  # type: ignore[misc]
+                    **common,
+                ),
+            )
+            yield result(
+                case.name,
+                cost / usual,
+                "of the yardstick",
+                most=case.most,
+                rounds=ROUNDS,
+                note=f"{cost:.1f} of {usual:.1f} ns",
+            )
+        yield _not_a_service(harness, ours)
 
 
-def compare(harness: Harness, case: Case) -> Result:
-    """Ours beside the yardstick."""
-    if True:
-        ours, yardstick = Ours(), Yardstick()
-        mine = Run(
-            program=ours.program,
-            frame=case.frame,
-            flows=case.flows,
-            packets=_PACKETS,
-            seen=lambda o=ours, v=case.verdict: o.seen(v),
-        )
-        usual = Run(
-            program=yardstick.program,
-            frame=case.frame,
-            flows=case.flows,
-            packets=_PACKETS,
-            seen=lambda y=yardstick, known=case.flows > 0: y.seen(known=known),
-        )
-        floor = Run(program=harness.nothing, frame=case.frame, flows=case.flows, packets=_PACKETS)
-        for each in (mine, usual):
-            harness.go(each, case.flows or _FULL)
-        harness.measure((mine, usual, floor))
-        cost, reference = mine.best - floor.best, usual.best - floor.best
-        answer = result(
-            case.name,
-            cost / reference,
-            "of the yardstick",
-            most=case.most,
-            rounds=ROUNDS,
-            note=f"{cost:.1f} of {reference:.1f} ns",
-        )
-        harness.forget()
-        ours.path.close()
-        return answer
+def growth() -> Iterator[Result]:
+    """Established TCP over 1 to 2M flows, twice as many as were expected."""
+    with pinned():
+        harness, ours, yardstick = Harness(), Ours(), Yardstick()
+        frame = packet(SERVICE4, Protocol.TCP)
+        for flows in _GROWTH:
+            cost, usual = measure(
+                harness,
+                Run(program=ours.program, frame=frame, flows=flows),
+                Run(program=yardstick.program, frame=frame, flows=flows),
+                rounds=5,
+            )
+            yield result(f"flows_{flows}", cost, "ns", rounds=5, note="established TCP")
+            yield result(f"yardstick_flows_{flows}", usual, "ns", rounds=5, note="the same")
 
 
-def not_a_service(harness: Harness) -> Result:
+def measure(harness: Harness, *runs: Run, rounds: int = ROUNDS) -> tuple[float, ...]:
+    """ns per packet of each run, net of the wrapper with the same packets."""
+    first = runs[0]
+    floor = Run(program=harness.nothing, frame=first.frame, flows=first.flows)
+    for run in runs:
+        harness.go(run, run.flows or _FULL)
+    harness.measure((*runs, floor), rounds)
+    return tuple(run.best - floor.best for run in runs)
+
+
+def _not_a_service(harness: Harness, ours: Ours) -> Result:
     """What a packet pays that only passes by."""
-    ours, frame = Ours(), packet(ELSEWHERE4, Protocol.TCP)
-    mine = Run(
-        program=ours.program,
-        frame=frame,
-        flows=1,
-        packets=_PACKETS,
-        seen=lambda: ours.seen(Verdict.NOT_SERVICE),
+    frame = packet(ELSEWHERE4, Protocol.TCP)
+    mine, parsing = measure(
+        harness,
+        Run(
+            program=ours.program,
+            frame=frame,
+            flows=1,
+            seen=lambda: ours.seen(Verdict.NOT_SERVICE),
+        ),
+        Run(program=parse_floor(), frame=frame, flows=1),
     )
-    parse = Run(program=parse_floor(), frame=frame, flows=1, packets=_PACKETS)
-    floor = Run(program=harness.nothing, frame=frame, flows=1, packets=_PACKETS)
-    harness.measure((mine, parse, floor))
-    harness.forget()
-    ours.path.close()
     return result(
         "not_a_service",
-        mine.best - parse.best,
+        mine - parsing,
         "ns over parsing",
         most=20,
         rounds=ROUNDS,
-        note=f"{mine.best - floor.best:.1f} ns, parsing {parse.best - floor.best:.1f} ns",
+        note=f"{mine:.1f} ns, parsing {parsing:.1f} ns",
     )

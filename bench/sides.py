@@ -77,18 +77,22 @@ class Ours:
     ) -> None:
         self.path = DataPath.open(None, limits or Limits())
         self.path.sync(services)
-        self._numbers = [b.number for s in services for b in s.backends]
+        # One by one, backend_counts would take longer than the packets.
+        self._cells = self.path._backend_cells
 
     @property
     def program(self) -> int:
         """Its file descriptor."""
         return self.path.program
 
+    def __del__(self) -> None:
+        self.path.close()
+
     def seen(self, verdict: Verdict) -> int:
         """How many packets ended in `verdict` so far."""
         if not verdict.forward:
             return self.path.gateway_counts()[verdict][0]
-        return sum(self.path.backend_counts(n)[verdict][0] for n in self._numbers)
+        return int(self._cells[:, :, verdict - 1, 0].sum())
 
 
 class Yardstick:

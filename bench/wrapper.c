@@ -9,13 +9,12 @@
 
 #define WORDS 10
 #define FRAME (ETH_HLEN + WORDS * 8)
-#define PROGRAMS 16
 #define FIRST_ADDRESS 0x0a000000 /* of the clients, in the lower 32 bits of an IPv6 address */
 #define FIRST_PORT 1024
 #define PORT_BITS 15
 
 /*
- * One entry, written by user space. IP headers begin 14 bytes into the frame: cut into words from
+ * IP headers begin 14 bytes into the frame: cut into words from
  * there on, each field that programs read is in one word. A load that spans two recent stores
  * would have to wait for both, which no packet from a network card does.
  */
@@ -23,15 +22,17 @@ struct run {
 	__u64 macs;
 	__u32 macs_rest;
 	__u16 protocol;
-	__u16 program; /* which one is under test */
+	__u16 pad;
 	__u32 next;    /* counts packets */
 	__u32 step;    /* odd; more than 1 visits the flows in another order than they came in */
 	__u32 mask;    /* number of flows, a power of two, less one */
-	__u32 pad;
+	__u32 pad2;
 	__u64 word[WORDS];
 };
+/* runs: what is to be done. One entry, written by user space. */
 BPF_F_TABLE("array", u32, struct run, runs, 1, BPF_F_MMAPABLE);
-BPF_PROG_ARRAY(programs, PROGRAMS);
+/* programs: the one under test. */
+BPF_PROG_ARRAY(programs, 1);
 
 int wrapper(struct xdp_md *ctx)
 {
@@ -73,7 +74,7 @@ int wrapper(struct xdp_md *ctx)
 		}
 		word[i] = value;
 	}
-	programs.call(ctx, run->program);
+	programs.call(ctx, zero);
 	return XDP_ABORTED;
 }
 

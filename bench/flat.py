@@ -1,0 +1,78 @@
+"""Does a packet cost the same whatever is configured? 1 to 1,000 services, 2 to 1,000 backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
+
+from accel.model import Protocol
+from accel.placed import PlacedService
+from accel.verdicts import Verdict
+from bench.frames import SERVICE4, packet
+from bench.harness import ROUNDS, Harness, Run, pinned
+from bench.packet import measure
+from bench.report import Result, result
+from bench.sides import Ours, place
+
+_FRAME = packet(SERVICE4, Protocol.TCP)
+_SERVICES = (1, 10, 100, 1000)
+_BACKENDS = (2, 10, 100, 300, 1000)
+_FLOWS = (64, 1 << 16)  # all in the nearest cache, and most in none
+
+
+def run() -> Iterator[Result]:
+    """How far the costliest and the cheapest are from the middle between them, in percent."""
+    with pinned():
+        harness = Harness()
+        yield from _axis(harness, "services", _SERVICES, [_with_services(n) for n in _SERVICES])
+        yield from _axis(harness, "backends", _BACKENDS, [_with_backends(n) for n in _BACKENDS])
+
+
+def _axis(
+    harness: Harness, name: str, counts: Sequence[int], states: Sequence[list[PlacedService]]
+) -> Iterator[Result]:
+    sides = [Ours(state) for state in states]
+    for flows in _FLOWS:
+        costs = measure(
+            harness,
+            *(
+                Run(
+                    program=side.program,
+                    frame=_FRAME,
+                    flows=flows,
+                    seen=lambda side=side: side.seen(Verdict.FORWARD_FLOW),
+                )
+                for side in sides
+            ),
+        )
+        for count, cost in zip(counts, costs, strict=True):
+            yield result(f"{name}_{count}_flows_{flows}", cost, "ns", rounds=ROUNDS)
+        middle = (max(costs) + min(costs)) / 2
+        yield result(
+            f"{name}_flat_flows_{flows}",
+            100 * (max(costs) - middle) / middle,
+            "% off the middle",
+            most=10,
+            rounds=ROUNDS,
+            note=f"{counts[0]} to {counts[-1]} {name}: {min(costs):.1f} to {max(costs):.1f} ns",
+        )
+
+
+def _with_services(count: int) -> list[PlacedService]:
+    """The one that has the packets, and others beside it, ten backends each."""
+    others = [
+        place(
+            ip_address(f"198.18.{i // 250}.{i % 250}"),
+            Protocol.TCP,
+            index=2 + i,
+            first=11 + 10 * i,
+            backends=10,
+            ring_size=251,
+        )
+        for i in range(count - 1)
+    ]
+    return [place(SERVICE4, Protocol.TCP, index=1, first=1, backends=10), *others]
+
+
+def _with_backends(count: int) -> list[PlacedService]:
+    return [place(SERVICE4, Protocol.TCP, index=1, first=1, backends=count)]
