@@ -40,3 +40,30 @@ class Verdict(enum.IntEnum):
     def forward(self) -> bool:
         """True if the packet goes to a backend, which is then what it is counted for."""
         return self.action == "FORWARD"
+
+
+def page() -> str:
+    """docs/verdicts.md: `python -m accel.verdicts > docs/verdicts.md`."""
+    rows = [
+        f"| {v.label} | {v.action} | {'yes' if v.expected else 'no'} | {v.meaning} |"
+        for v in Verdict
+    ]
+    return "\n".join([_PAGE, *rows, ""])
+
+
+_PAGE = """\
+# Verdicts
+Every packet ends in exactly one of these, and is counted under it once, in packets and bytes.
+What is FORWARDed is counted for its backend, the rest for its service, or for none.
+This page is written by `python -m accel.verdicts` from `bpf/verdicts.h`, the only list of them.
+
+* **FORWARD**: leaves as its backend's mode says, by XDP_TX or XDP_REDIRECT; mode `local` passes it.
+* **PASS**: left to the host's own stack, byte for byte as it came.
+* **TX**: answered by the gateway itself. **DROP**: the packet ends here.
+* *Expected* says whether a healthy production shows it; look into the others when they rise.
+
+| verdict | action | expected | meaning |
+|---|---|---|---|"""
+
+if __name__ == "__main__":
+    print(page(), end="")
