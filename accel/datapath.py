@@ -68,6 +68,7 @@ class DataPath:
         self.limits = maps.limits
         self.pin_path = maps.folder
         self.adopted = maps.adopted
+        self._leaf = maps.leaf("backends")
         self._program = maps.load()
         self._links = Links(maps.folder)
         self._active = False
@@ -75,7 +76,6 @@ class DataPath:
         self._table = ServiceTable(maps.words("services"))
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
         self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-        self._leaf = maps.leaf("backends")
         self._backends = maps.words("backends").reshape(-1, _WORDS)
         self._flows = Flows(maps.words("flows"), self._backends, maps.words("settings"))
         cells = maps.words("counters").reshape(maps.cpus, -1, 2)

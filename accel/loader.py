@@ -6,6 +6,7 @@ are pinned already can take the place of the ones that bcc made, and the whole v
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import platform
@@ -44,7 +45,7 @@ _PSEUDO_MAP_FD = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """One source file's programs and maps. Owns the maps that bcc created: keep it alive."""
+    """One source file's programs and maps. Owns the maps that bcc created, until `close`."""
 
     bpf: Any
 
@@ -77,6 +78,12 @@ class Compiled:
                 log=e.log,
                 hint="run `accel check`; a kernel from 5.10 with CAP_BPF is needed",
             ) from None
+
+
+    def close(self) -> None:
+        """Let go of the compiler's memory and of the maps that it made, unless others hold them."""
+        atexit.unregister(self.bpf.cleanup)
+        self.bpf.cleanup()
 
 
 def compile_bpf(

@@ -94,7 +94,7 @@ class MapSet:
         keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys()
         prelude = "".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True))
         compiled = compile_bpf(BPF_DIR / "gateway.c", prelude=prelude, defines=defines(limits))
-        fds = pinned or {name: compiled.map_fd(name) for name in NAMES}
+        fds = pinned or {name: os.dup(compiled.map_fd(name)) for name in NAMES}
         maps = cls(compiled=compiled, limits=limits, folder=folder, fds=fds, adopted=bool(pinned))
         if not pinned:
             maps.words("settings")[1:] = keys
@@ -103,9 +103,12 @@ class MapSet:
         return maps
 
     def load(self) -> int:
-        """The program over these maps; its file descriptor."""
+        """The program over these maps; its file descriptor. bcc, and what it made, go then."""
         ours = {self.compiled.map_fd(name): fd for name, fd in self.fds.items()}
-        return self.compiled.load("gateway", maps=ours)
+        try:
+            return self.compiled.load("gateway", maps=ours)
+        finally:
+            self.compiled.close()
 
     def words(self, name: str) -> npt.NDArray[np.uint64]:
         """The memory of a mappable map as 64-bit words: a store is a store into the map."""
@@ -147,9 +150,8 @@ class MapSet:
     def close(self) -> None:
         """Let go; what is pinned stays."""
         self._mapped.clear()
-        if self.adopted:
-            for fd in self.fds.values():
-                os.close(fd)
+        for fd in self.fds.values():
+            os.close(fd)
         self.fds = {}
 
 
