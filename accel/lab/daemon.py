@@ -16,8 +16,8 @@ from accel.lab.hosts import INTERFACE, Host
 from accel.lab.network import Lab
 from accel.model import Backend, Mode, Service
 
-_START_SECONDS = 30.0
-_SETTLE_SECONDS = 10.0
+_START_SECONDS = 180.0  # an emulated machine compiles for half a minute
+_SETTLE_SECONDS = 60.0
 
 
 class Daemon:
