@@ -11,6 +11,7 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
+from accel.placed import Limits
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 
@@ -236,6 +237,20 @@ def test_too_many_services_are_refused(here: Here) -> None:
     error, details = refused(lambda s: s.Apply(pb.ApplyRequest(services=many)), here)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert details["QuotaFailure"].violations[0].subject == "--max-services"
+
+
+@pytest.mark.parametrize("limits", [Limits(services=8, backends=16, slots=100_000)])
+def test_too_many_slots_are_refused_before_anything_is_written(here: Here) -> None:
+    here.stub.Apply(web())
+    for call in (
+        lambda s: s.CreateService(pb.CreateServiceRequest(service=service("x", port=1))),
+        lambda s: s.UpdateService(pb.UpdateServiceRequest(service=service(ring_size=131071))),
+    ):
+        error, details = refused(call, here)
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert details["QuotaFailure"].violations[0].subject == "--max-slots"
+    assert here.store.load() == here.gateway.state
+    assert here.revision == 2
 
 
 def test_a_data_path_that_fails_is_told_and_tried_again(here: Here) -> None:
