@@ -15,13 +15,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel import check_interface
+from accel import check_interface, features
 from accel.errors import AccelError
 from accel.finding import Finding, fail, ok, warn
 from accel.reach import unreachable
 
 _OLDEST = (5, 10)  # mmapable arrays 5.5, CAP_BPF 5.8, XDP links 5.9, all in the long-term 5.10
-_EXPLAINS = (5, 18)  # BPF_PROG_TEST_RUN with a context
 _NO_MEMLOCK = (5, 11)  # BPF memory is charged to the cgroup instead
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _PACKAGES = ("google.protobuf", "grpc", "grpc_status", "numpy", "pyroute2", "yaml")
@@ -46,6 +45,7 @@ def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
     yield locked_memory(release, resource.getrlimit(resource.RLIMIT_MEMLOCK)[0])
     small = xdp()
     yield small
+    yield from features.check()
     missing = [finding.name for finding in (compiler, small) if finding.level == "fail"]
     yield program(missing)
     yield check_interface.rules()
@@ -56,11 +56,8 @@ def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
 
 def kernel(release: str) -> Finding:
     """`release` as uname(2) has it."""
-    numbers = version_of(release)
-    if numbers < _OLDEST:
+    if version_of(release) < _OLDEST:
         return fail("kernel", release, "boot a kernel from 5.10 on")
-    if numbers < _EXPLAINS:
-        return warn("kernel", release, "accel explain needs a kernel from 5.18 on; the rest works")
     return ok("kernel", release)
 
 
