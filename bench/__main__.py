@@ -1,4 +1,4 @@
-"""`python -m bench`: see --help."""
+"""Measure the gateway: what each figure is, docs/performance.md says."""
 
 from __future__ import annotations
 
@@ -7,34 +7,53 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import daemon, flat, packet, report, rings
+from bench import daemon, flat, packet, plot, report, rings, wire
 
 CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "packet": packet.run,
     "flat": flat.run,
     "growth": packet.growth,
     "rings": rings.run,
+    "wire": wire.run,
     "daemon": daemon.run,
 }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--cases", default=",".join(CASES), help=f"comma-separated, of {', '.join(CASES)}"
-    )
-    chosen = parser.parse_args().cases.split(",")
+    """1 if a bar is missed."""
+    arguments = _parser().parse_args()
+    if arguments.plot:
+        plot.draw()
+        return 0
     results = []
-    for name in chosen:
+    for name in arguments.cases:
         start = time.monotonic()
         for one in CASES[name]():
             results.append(one)
-            print(
-                f"{one.name:24} {one.value:10.2f} {one.unit:18} {one.bar:8} {one.note}", flush=True
-            )
-        print(f"({name}: {time.monotonic() - start:.1f} s)", file=sys.stderr)
+            print(report.line(one), flush=True)
+        print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     report.write(results)
+    if arguments.docs:
+        report.write_docs()
+        plot.draw()
     return 0 if all(r.holds is not False for r in results) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--cases", type=_cases, default=list(CASES), help=f"some of {','.join(CASES)} (all)"
+    )
+    parser.add_argument("--docs", action="store_true", help="then write the table and the picture")
+    parser.add_argument("--plot", action="store_true", help="only draw the latest figures")
+    return parser
+
+
+def _cases(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [n for n in names if n not in CASES]:
+        raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are {', '.join(CASES)}")
+    return names
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ def _answering(socket: Path, process: subprocess.Popen[Any]) -> Client:
             time.sleep(0.005)
         else:
             return client
-    raise RuntimeError(f"acceld ended with {process.returncode}: {process.args}")
+    raise RuntimeError(f"acceld ended with {process.returncode}: {process.args!r}")
 
 
 def _memlock(fd: int) -> int:

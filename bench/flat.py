@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from ipaddress import ip_address
 
 from accel.model import Protocol
@@ -31,31 +33,38 @@ def run() -> Iterator[Result]:
 def _axis(
     harness: Harness, name: str, counts: Sequence[int], states: Sequence[list[PlacedService]]
 ) -> Iterator[Result]:
-    sides = [Ours(state) for state in states]
-    for flows in _FLOWS:
-        costs = measure(
-            harness,
-            *(
-                Run(
-                    program=side.program,
-                    frame=_FRAME,
-                    flows=flows,
-                    seen=lambda side=side: side.seen(Verdict.FORWARD_FLOW),
-                )
-                for side in sides
-            ),
-        )
-        for count, cost in zip(counts, costs, strict=True):
-            yield result(f"{name}_{count}_flows_{flows}", cost, "ns", rounds=ROUNDS)
-        middle = (max(costs) + min(costs)) / 2
-        yield result(
-            f"{name}_flat_flows_{flows}",
-            100 * (max(costs) - middle) / middle,
-            "% off the middle",
-            most=10,
-            rounds=ROUNDS,
-            note=f"{counts[0]} to {counts[-1]} {name}: {min(costs):.1f} to {max(costs):.1f} ns",
-        )
+    with ExitStack() as stack:
+        sides = [stack.enter_context(closing(Ours(state))) for state in states]
+        for flows in _FLOWS:
+            yield from _flatness(harness, name, flows, counts, sides)
+
+
+def _flatness(
+    harness: Harness, name: str, flows: int, counts: Sequence[int], sides: Sequence[Ours]
+) -> Iterator[Result]:
+    costs = measure(
+        harness,
+        *(
+            Run(
+                program=side.program,
+                frame=_FRAME,
+                flows=flows,
+                seen=partial(side.seen, Verdict["FORWARD_FLOW"]),
+            )
+            for side in sides
+        ),
+    )
+    for count, cost in zip(counts, costs, strict=True):
+        yield result(f"{name}_{count}_flows_{flows}", cost, "ns", rounds=ROUNDS)
+    middle = (max(costs) + min(costs)) / 2
+    yield result(
+        f"{name}_flat_flows_{flows}",
+        100 * (max(costs) - middle) / middle,
+        "% off the middle",
+        most=10,
+        rounds=ROUNDS,
+        note=f"{counts[0]} to {counts[-1]} {name}: {min(costs):.1f} to {max(costs):.1f} ns",
+    )
 
 
 def _with_services(count: int) -> list[PlacedService]:

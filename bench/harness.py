@@ -21,11 +21,8 @@ _STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them
 _PACKETS = 1 << 16  # of a round
 _SLICE = 1 << 13  # packets in one system call: about a millisecond, which is often undisturbed
-_CONSTANTS = read_constants(str(HERE / "wrapper.c"))
-_WORDS = _CONSTANTS["WORDS"]
+_WORDS = read_constants(str(HERE / "wrapper.c"))["WORDS"]
 FRAME = 14 + 8 * _WORDS  # bytes of every packet
-FIRST_ADDRESS = _CONSTANTS["FIRST_ADDRESS"]
-FIRST_PORT = _CONSTANTS["FIRST_PORT"]
 _PLACE = bytes(4)  # of the program under test, in the wrapper's array
 _RUN = struct.Struct(f"=12s2sHIIIxxxx{8 * _WORDS}s")
 
@@ -34,9 +31,9 @@ _RUN = struct.Struct(f"=12s2sHIIIxxxx{8 * _WORDS}s")
 class Run:
     """One program with one kind of packet, over `flows` flows, a power of two.
 
-    0 flows: each packet is of a new one. They are first met in order and then, as in traffic, in
-    none; what a first pass has put side by side in memory would be read ahead otherwise. `seen` says how many packets met what they were to
-    meet; a round in which some did not raises AssertionError, a wrong packet being fast.
+    0 flows: each packet is of a new one. Flows are first met in order and then, as in traffic, in
+    none; what a first pass has put side by side in memory would be read ahead otherwise. `seen`
+    says how many packets met what they were to meet: a wrong packet may be fast.
     """
 
     program: int
@@ -57,10 +54,18 @@ class Harness:
 
     def __init__(self) -> None:
         self._compiled = compile_bpf(HERE / "wrapper.c")
-        self._wrapper = self._compiled.load("wrapper")
-        self.nothing = self._compiled.load("nothing")
+        self._wrapper = self.load("wrapper")
+        self.nothing = self.load("nothing")
         self._programs = self._compiled.map_fd("programs")
         self._run = mmap.mmap(self._compiled.map_fd("runs"), mmap.PAGESIZE)
+
+    def load(self, function: str) -> int:
+        """Another program of wrapper.c; its file descriptor."""
+        return self._compiled.load(function)
+
+    def map_fd(self, name: str) -> int:
+        """One of its maps."""
+        return self._compiled.map_fd(name)
 
     def measure(self, runs: Sequence[Run], rounds: int = ROUNDS) -> None:
         """Rounds of all runs in turn, so that what disturbs the machine disturbs them alike.
@@ -74,6 +79,13 @@ class Harness:
     def go(self, run: Run, packets: int, *, step: int = 1) -> float:
         """Run so many packets, go on where the last round ended, and return ns per packet."""
         syscall.map_update(self._programs, _PLACE, struct.pack("=I", run.program))
+        self.prepare(run, step=step)
+        duration = _test_run(self._wrapper, packets)
+        run.next = (run.next + packets) % (1 << 32)
+        return duration / packets
+
+    def prepare(self, run: Run, *, step: int = 1) -> None:
+        """The packets that are made from now on are those of `run`."""
         _RUN.pack_into(
             self._run,
             0,
@@ -85,9 +97,6 @@ class Harness:
             (run.flows or 1 << 32) - 1,
             run.frame[14:],
         )
-        duration = _test_run(self._wrapper, packets)
-        run.next = (run.next + packets) % (1 << 32)
-        return duration / packets
 
     def _round(self, run: Run) -> float:
         step = _STEP if run.flows else 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from accel.model import Protocol
 from accel.verdicts import Verdict
@@ -29,47 +31,35 @@ class Case:
 
 CASES = (
     Case(name="tcp_established_1", frame=packet(SERVICE4, Protocol.TCP), flows=1,
-         verdict=Verdict.FORWARD_FLOW, most=0.6),
+         verdict=Verdict["FORWARD_FLOW"], most=0.6),
     Case(name="udp_established_1", frame=packet(SERVICE4, Protocol.UDP), flows=1,
-         verdict=Verdict.FORWARD_FLOW, most=0.6),
+         verdict=Verdict["FORWARD_FLOW"], most=0.6),
     Case(name="ipv6_established_1", frame=packet(SERVICE6, Protocol.TCP), flows=1,
-         verdict=Verdict.FORWARD_FLOW, most=0.6),
+         verdict=Verdict["FORWARD_FLOW"], most=0.6),
     Case(name="tcp_established_64k", frame=packet(SERVICE4, Protocol.TCP), flows=1 << 16,
-         verdict=Verdict.FORWARD_FLOW, most=0.7),
+         verdict=Verdict["FORWARD_FLOW"], most=0.7),
     Case(name="tcp_established_512k", frame=packet(SERVICE4, Protocol.TCP), flows=1 << 19,
-         verdict=Verdict.FORWARD_FLOW, most=0.7),
+         verdict=Verdict["FORWARD_FLOW"], most=0.7),
     Case(name="tcp_syn_new", frame=packet(SERVICE4, Protocol.TCP, syn=True), flows=0,
-         verdict=Verdict.FORWARD_SYN, most=0.25),
+         verdict=Verdict["FORWARD_SYN"], most=0.25),
     Case(name="tcp_first_ack", frame=packet(SERVICE4, Protocol.TCP), flows=0,
-         verdict=Verdict.FORWARD_NEW, most=0.4),
+         verdict=Verdict["FORWARD_NEW"], most=0.4),
     Case(name="udp_new", frame=packet(SERVICE4, Protocol.UDP), flows=0,
-         verdict=Verdict.FORWARD_NEW, most=0.4),
+         verdict=Verdict["FORWARD_NEW"], most=0.4),
 )  # fmt: skip
 
 
 def run() -> Iterator[Result]:
     """A ratio for each case, and what comes on top of parsing for what is for no service."""
-    with pinned():
-        harness, ours, yardstick = Harness(), Ours(), Yardstick()
+    with pinned(), closing(Ours()) as ours:
+        harness, yardstick = Harness(), Yardstick()
         for number, case in enumerate(CASES, start=1):
-            common = {
-                "frame": case.frame,
-                "flows": case.flows,
-                "next": 0 if case.flows else number << 24,  # new to all cases
-            }
-            cost, usual = measure(
-                harness,
-                Run(
-                    program=ours.program,
-                    seen=lambda case=case: ours.seen(case.verdict),  # type: ignore[misc]
-                    **common,
-                ),
-                Run(
-                    program=yardstick.program,
-                    seen=lambda case=case: yardstick.seen(known=case.flows > 0),  # type: ignore[misc]
-                    **common,
-                ),
-            )
+            first = 0 if case.flows else number << 24  # new to every case
+            mine = Run(program=ours.program, frame=case.frame, flows=case.flows, next=first)
+            theirs = Run(program=yardstick.program, frame=case.frame, flows=case.flows, next=first)
+            mine.seen = partial(ours.seen, case.verdict)
+            theirs.seen = partial(yardstick.seen, known=case.flows > 0)
+            cost, usual = measure(harness, mine, theirs)
             yield result(
                 case.name,
                 cost / usual,
@@ -83,8 +73,8 @@ def run() -> Iterator[Result]:
 
 def growth() -> Iterator[Result]:
     """Established TCP over 1 to 2M flows, twice as many as were expected."""
-    with pinned():
-        harness, ours, yardstick = Harness(), Ours(), Yardstick()
+    with pinned(), closing(Ours()) as ours:
+        harness, yardstick = Harness(), Yardstick()
         frame = packet(SERVICE4, Protocol.TCP)
         for flows in _GROWTH:
             cost, usual = measure(
@@ -116,7 +106,7 @@ def _not_a_service(harness: Harness, ours: Ours) -> Result:
             program=ours.program,
             frame=frame,
             flows=1,
-            seen=lambda: ours.seen(Verdict.NOT_SERVICE),
+            seen=partial(ours.seen, Verdict["NOT_SERVICE"]),
         ),
         Run(program=parse_floor(), frame=frame, flows=1),
     )

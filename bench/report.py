@@ -1,4 +1,4 @@
-"""Figures against their bars: a table on the terminal, bench/out/results.json, a table in docs."""
+"""Figures against their bars: bench/out/results.json, and the table in docs/performance.md."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from functools import lru_cache
 from bench.harness import HERE
 
 OUT = HERE / "out"
+DOCS = HERE.parent / "docs"
+_BEGIN, _END = "<!-- written by python -m bench --docs -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One figure. `holds` is None where no bar is set."""
+    """One figure. `bar` is empty and `holds` None where none is set."""
 
     name: str
     value: float
@@ -24,7 +26,7 @@ class Result:
     holds: bool | None
     rounds: int
     commit: str
-    note: str = ""
+    note: str
 
 
 def result(
@@ -33,21 +35,16 @@ def result(
     unit: str,
     *,
     most: float | None = None,
-    least: float | None = None,
     rounds: int = 1,
     note: str = "",
 ) -> Result:
-    """A figure with its bar: `most` or `least` of it."""
-    bars = [f"<= {most:g}"] if most is not None else [f">= {least:g}"] if least is not None else []
-    holds = None
-    if bars:
-        holds = value <= most if most is not None else value >= (least or 0)
+    """A figure, and the bar that it is to stay at or below."""
     return Result(
         name=name,
         value=round(value, 4),
         unit=unit,
-        bar="".join(bars),
-        holds=holds,
+        bar="" if most is None else f"<= {most:g}",
+        holds=None if most is None else bool(value <= most),
         rounds=rounds,
         commit=commit(),
         note=note,
@@ -56,7 +53,7 @@ def result(
 
 @lru_cache
 def commit() -> str:
-    """The checkout's commit, with a + where bpf/ or accel/ differ from it."""
+    """The checkout's commit, with a + where what is measured differs from it."""
 
     def git(*args: str) -> str:
         done = subprocess.run(["git", *args], cwd=HERE, capture_output=True, text=True, check=False)
@@ -66,26 +63,44 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
-def table(results: Sequence[Result]) -> str:
-    """Markdown, aligned so that it is also one on a terminal."""
-    rows = [("figure", "value", "bar", "holds", "how")]
-    for r in results:
-        value = f"{r.value:,.2f}" if abs(r.value) < 100 else f"{r.value:,.0f}"
-        verdict = {True: "yes", False: "**no**", None: ""}[r.holds]
-        rows.append((r.name, f"{value} {r.unit}".strip(), r.bar, verdict, r.note))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    ]
-    rule = "|" + "|".join("-" * (w + 2) for w in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+def load() -> dict[str, Result]:
+    """The latest figure of each name."""
+    path = OUT / "results.json"
+    if not path.exists():
+        return {}
+    return {entry["name"]: Result(**entry) for entry in json.loads(path.read_text())}
 
 
 def write(results: Sequence[Result]) -> None:
     """Put `results` in bench/out/results.json in the place of earlier ones of the same names."""
     OUT.mkdir(exist_ok=True)
-    path = OUT / "results.json"
-    kept = {r["name"]: r for r in json.loads(path.read_text())} if path.exists() else {}
-    kept |= {r.name: asdict(r) for r in results}
-    path.write_text(json.dumps(list(kept.values()), indent=1) + "\n")
+    kept = load() | {r.name: r for r in results}
+    text = json.dumps([asdict(r) for r in kept.values()], indent=1)
+    (OUT / "results.json").write_text(text + "\n")
+
+
+def line(r: Result) -> str:
+    """For the terminal, as it is measured."""
+    holds = {True: "holds", False: "MISSED", None: ""}[r.holds]
+    return f"{r.name:28} {r.value:10,.2f} {r.unit:18} {r.bar:8} {holds:7} {r.note}"
+
+
+def table(results: Sequence[Result]) -> str:
+    """Markdown."""
+    rows = [("figure", "value", "bar", "holds", "what")]
+    for r in results:
+        holds = {True: "yes", False: "**no**", None: ""}[r.holds]
+        rows.append((f"`{r.name}`", f"{r.value:,.2f} {r.unit}".strip(), r.bar, holds, r.note))
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * 5 + "|", *lines[1:]]) + "\n"
+
+
+def write_docs() -> None:
+    """The table of docs/performance.md from the latest figures, growth left to the picture."""
+    path = DOCS / "performance.md"
+    before, rest = path.read_text().split(_BEGIN)
+    after = rest.split(_END)[1]
+    shown = [r for r in load().values() if r.bar or r.name.startswith("wire_")]
+    commits = ", ".join(sorted({r.commit for r in shown}))
+    text = f"{table(shown)}\nMeasured at {commits}.\n"
+    path.write_text(f"{before}{_BEGIN}{text}{_END}{after}")

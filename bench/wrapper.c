@@ -23,9 +23,9 @@ struct run {
 	__u32 macs_rest;
 	__u16 protocol;
 	__u16 pad;
-	__u32 next;    /* counts packets */
-	__u32 step;    /* odd; more than 1 visits the flows in another order than they came in */
-	__u32 mask;    /* number of flows, a power of two, less one */
+	__u32 next; /* counts packets */
+	__u32 step; /* odd; more than 1 visits the flows in another order than they came in */
+	__u32 mask; /* number of flows, a power of two, less one */
 	__u32 pad2;
 	__u64 word[WORDS];
 };
@@ -33,8 +33,10 @@ struct run {
 BPF_F_TABLE("array", u32, struct run, runs, 1, BPF_F_MMAPABLE);
 /* programs: the one under test. */
 BPF_PROG_ARRAY(programs, 1);
+/* arrived: frames that came back over the wire. */
+BPF_PERCPU_ARRAY(arrived, u64, 1);
 
-int wrapper(struct xdp_md *ctx)
+INLINE int make_packet(struct xdp_md *ctx)
 {
 	__u32 zero = 0, flow, address;
 	struct run *run = runs.lookup(&zero);
@@ -42,13 +44,13 @@ int wrapper(struct xdp_md *ctx)
 	void *at;
 
 	if (!run)
-		return XDP_ABORTED;
+		return -1;
 	/* Also if nothing has grown: what it costs is in the floor then. */
 	if (bpf_xdp_adjust_head(ctx, (int)(ctx->data_end - ctx->data) - FRAME))
-		return XDP_ABORTED;
+		return -1;
 	at = (void *)(long)ctx->data;
 	if (at + FRAME > (void *)(long)ctx->data_end)
-		return XDP_ABORTED;
+		return -1;
 	flow = run->next++ * run->step & run->mask;
 	address = __cpu_to_be32(FIRST_ADDRESS + (flow >> PORT_BITS));
 	port = __cpu_to_be16(FIRST_PORT + (flow & ((1 << PORT_BITS) - 1)));
@@ -74,11 +76,38 @@ int wrapper(struct xdp_md *ctx)
 		}
 		word[i] = value;
 	}
-	programs.call(ctx, zero);
+	return 0;
+}
+
+int wrapper(struct xdp_md *ctx)
+{
+	if (!make_packet(ctx))
+		programs.call(ctx, 0);
 	return XDP_ABORTED;
 }
 
 int nothing(struct xdp_md *ctx)
 {
 	return XDP_PASS;
+}
+
+/* Over a wire: one end sends, the other sends back, and the first one counts what comes. */
+int sender(struct xdp_md *ctx)
+{
+	return make_packet(ctx) ? XDP_ABORTED : XDP_TX;
+}
+
+int bounce(struct xdp_md *ctx)
+{
+	return XDP_TX;
+}
+
+int sink(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	__u64 *frames = arrived.lookup(&zero);
+
+	if (frames)
+		*frames += 1;
+	return XDP_DROP;
 }
