@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from accel import image, syscall
 from accel.attach import Attachment, Links
-from accel.errors import CapacityError
+from accel.errors import CapacityError, HostError
 from accel.flows import Flows
 from accel.maps import CONSTANTS, MapSet, layout_hash
 from accel.placed import Limits, PlacedBackend, PlacedService
@@ -227,11 +227,17 @@ class DataPath:
         """Run one Ethernet frame through the loaded program; the maps stay as they are.
 
         The program is asked by metadata in front of the frame (struct trace) to count and store
-        nothing and to say what it decided. Needs kernel 5.18.
+        nothing and to say what it decided. Raises HostError before kernel 5.18.
         """
         meta = _TRACE.pack(CONSTANTS["TRACE_MAGIC"], 0, 0, 0, 0, 0, 0, 0)
         context = struct.pack("=6I", len(meta), len(meta) + len(frame), 0, 0, 0, 0)
-        done = syscall.prog_test_run(self._program, meta + frame, context=context)
+        try:
+            done = syscall.prog_test_run(self._program, meta + frame, context=context)
+        except OSError as error:
+            raise HostError(
+                f"the kernel runs no packet to explain it: {error.strerror}",
+                hint="boot a kernel from 5.18 on; all but `accel explain` works without",
+            ) from None
         _, verdict, service, backend, slot, ifindex, _, _ = _TRACE.unpack_from(done.packet)
         return Outcome(
             action=_ACTIONS[done.action],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -87,7 +88,8 @@ class Daemon:
         # A hop is told of while it is being written; an explanation waits for such a write.
         for service in services:
             target = Target(service=service.name, port=0 if service.port else 80)
-            self.client.explain((self._client.address(service.address.version), 1024), target)
+            with contextlib.suppress(HostError):  # kernels before 5.18 wait, but do not explain
+                self.client.explain((self._client.address(service.address.version), 1024), target)
 
     def _unresolved(self) -> list[str]:
         return [
