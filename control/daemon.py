@@ -25,6 +25,7 @@ from accel.control.tls import tls_of
 from accel.datapath import DataPath as RealDataPath
 from accel.errors import AccelError
 from accel.placed import Limits
+from accel.too_big_socket import TooBigSocket
 
 GRACE = 3.0  # seconds that calls under way get at the end
 
@@ -68,7 +69,8 @@ def main(
             data_path = opening.result()
         gateway = Gateway(store=store, data_path=data_path, make_follower=make_follower or Follower)
         try:
-            asyncio.run(_serve(arguments, gateway, partial(server.start, tls=tls)))
+            errors = TooBigSocket(gateway.on_too_big)
+            asyncio.run(_serve(arguments, gateway, errors, partial(server.start, tls=tls)))
         finally:
             data_path.close()
             store.close()
@@ -97,6 +99,7 @@ def _beside(path: Path) -> Path:
 async def _serve(
     arguments: argparse.Namespace,
     gateway: Gateway,
+    errors: TooBigSocket,
     start_server: Callable[[Gateway, Path], Awaitable[Any]],
 ) -> None:
     end = asyncio.Event()
@@ -104,6 +107,7 @@ async def _serve(
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     try:
         await gateway.start(arguments.interface, arguments.xdp_mode)
+        errors.start()
         running = await start_server(gateway, arguments.socket)
         _log.info(
             "acceld %s serves at %s, pid %d, data path %s %s",
@@ -121,6 +125,7 @@ async def _serve(
         await running.stop(GRACE)
         arguments.socket.unlink(missing_ok=True)
     finally:
+        errors.stop()
         await gateway.stop()
     _log.info("stopped; what is attached goes on steering")
 

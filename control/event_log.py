@@ -11,6 +11,7 @@ from accel.attach import Attachment
 from accel.control.state import Change
 from accel.model import Address, Service
 from accel.nexthop import Unresolved
+from accel.path_mtu import KEPT, TooBig
 from accel.placed import NextHop
 
 LINES = 10  # that one event may take
@@ -48,10 +49,25 @@ def log_hops(hops: Mapping[Address, NextHop | Unresolved]) -> None:
     """Next hops that changed."""
     found = {address: hop for address, hop in hops.items() if isinstance(hop, NextHop)}
     for address, hop in islice(found.items(), LINES):
-        _log.info("next hop of %s is %s on %s", address, hop.mac.hex(":"), hop.interface)
+        mac = hop.mac.hex(":")
+        _log.info("next hop of %s is %s on %s, MTU %d", address, mac, hop.interface, hop.mtu)
     if len(found) > LINES:
         _log.info("and so for %d more addresses", len(found) - LINES)
     log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
+
+
+def log_path_mtus(errors: Mapping[Address, TooBig]) -> None:
+    """What is believed of ways to backends."""
+    for address, error in islice(errors.items(), LINES):
+        _log.warning(
+            "the way to %s takes only packets of %d bytes, says router %s: known for %d minutes",
+            address,
+            error.mtu,
+            error.router,
+            KEPT // 60,
+        )
+    if len(errors) > LINES:
+        _log.warning("and so for %d more addresses", len(errors) - LINES)
 
 
 def log_unresolved(hops: Mapping[Address, Unresolved]) -> None:

@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
-from accel.control.event_log import (
-    log_changes,
-    log_hops,
-    log_unresolved,
-)
+from accel.control.event_log import log_changes, log_hops
 from accel.control.interfaces import Interfaces
-from accel.control.needs import DataPath, Follower, MakeFollower
+from accel.control.needs import DataPath, MakeFollower
+from accel.control.next_hops import Moves, NextHops
 from accel.control.plans import Plan
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
 from accel.errors import AccelError, HostError
-from accel.model import Address, Backend, Mode, Service
-from accel.nexthop import Unresolved
-from accel.placed import NextHop, PlacedService
+from accel.model import Address, Backend, Service
+from accel.path_mtu import TooBig
+from accel.placed import PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path
@@ -47,17 +44,20 @@ class Written:
 class Gateway:
     """One for each daemon. All methods are to be called in its event loop."""
 
-    def __init__(self, *, store: Store, data_path: DataPath, make_follower: MakeFollower) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        data_path: DataPath,
+        make_follower: MakeFollower,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.started = time.monotonic()
         self.data_path = data_path
         self.state = State()
         self._store = store
         self._interfaces = Interfaces(store, data_path)
-        self._follower: Follower = make_follower(self._on_next_hops)
-        self._hops: dict[Address, NextHop | Unresolved] = {}
-        self._users: dict[Address, int] = {}
-        self._moved: set[Address] = set()
-        self._new: set[Address] = set()
+        self.hops = NextHops(make_follower, self._on_moved, clock)
         self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -79,9 +79,10 @@ class Gateway:
             backends=loaded.backends,
             placement=placement,
         )
-        await self._follower.start()
-        self._follow([Change(before=None, after=b) for b in self.state.every_backend()])
-        await self._sync()
+        await self.hops.start()
+        self.hops.follow([Change(before=None, after=b) for b in self.state.every_backend()])
+        async with self._lock:
+            await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
 
@@ -91,7 +92,7 @@ class Gateway:
             for task in self._tasks:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._follower.stop()
+        await self.hops.stop()
 
     async def write(self, plan: Plan, *, validate_only: bool = False) -> Written:
         """Carry out `plan`, or only say what it would change. Raises what the plan raises,
@@ -108,10 +109,11 @@ class Gateway:
             if validate_only or not changes:
                 return Written(changes=changes, revision=before.revision)
             self.state = after
-            self._follow(changes)
+            self.hops.follow(changes)
             log_changes(changes, after.revision)
             try:
                 await self._to_data_path(lambda: self._carry_out(changes, before, after))
+                self._put_down({c.after.address for c in changes if isinstance(c.after, Backend)})
             finally:
                 self.hub.publish([Event(revision=after.revision, change=c) for c in changes])
             return Written(changes=changes, revision=after.revision)
@@ -142,7 +144,7 @@ class Gateway:
         self.data_path.put(self._placed(after, kept), removed)
 
     def _placed(self, state: State, names: Iterable[str]) -> list[PlacedService]:
-        return [state.placed(name, self.usable_hop) for name in names]
+        return [state.placed(name, self.hops.sought) for name in names]
 
     async def _sync(self) -> None:
         state = self.state
@@ -150,6 +152,7 @@ class Gateway:
             lambda: self.data_path.sync(self._placed(state, state.services))
         )
         self._behind = False
+        self._tell(None)
         _log.info(
             "data path in step with revision %d: %d services, %d writes",
             state.revision,
@@ -172,72 +175,39 @@ class Gateway:
 
     # Next hops
 
-    def next_hop_of(self, backend: Backend) -> NextHop | Unresolved | None:
-        """How the backend's next hop stands; None if nobody has asked for it yet."""
-        return self._hops.get(backend.address)
+    def on_too_big(self, errors: Sequence[TooBig]) -> None:
+        """What routers said; what is forged is not believed."""
+        self.hops.narrow(errors, self.state.every_backend())
 
-    def usable_hop(self, backend: Backend) -> NextHop | None:
-        """What the data path gets: None if the backend needs none or has none."""
-        hop = self._hops.get(backend.address)
-        return hop if isinstance(hop, NextHop) and backend.mode is not Mode.LOCAL else None
-
-    def _follow(self, changes: Iterable[Change]) -> None:
-        """Follow the addresses of the backends that came, and no longer those of what went."""
-        gone: set[Address] = set()
-        new: list[Address] = []
-        for change in changes:
-            # What comes is counted before what goes: an address that stays is then never at 0.
-            for backend, step in ((change.after, 1), (change.before, -1)):
-                if isinstance(backend, Backend) and backend.mode is not Mode.LOCAL:
-                    count = self._users.get(backend.address, 0) + step
-                    self._users[backend.address] = count
-                    if count == 0:
-                        gone.add(backend.address)
-                    elif count == step:
-                        new.append(backend.address)
-        gone = {address for address in gone if self._users[address] == 0}
-        for address in gone:
-            del self._users[address]
-            self._hops.pop(address, None)
-        self._follower.unfollow(gone)
-        self._follower.follow_too(new)
-        for address in new:
-            self._hops[address] = self._follower.resolve(address)
-        self._new.update(new)
-
-    def warn_of_new(self) -> None:
-        """Say which new addresses had a second and still have no next hop."""
-        new, self._new = self._new, set()
-        hops = {address: self._hops.get(address) for address in new}
-        log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
-
-    def _on_next_hops(self, addresses: set[Address]) -> None:
-        waiting = bool(self._moved)
-        self._moved.update(addresses)
-        if not waiting:
-            self._spawn(self._move())
+    def _on_moved(self) -> None:
+        self._spawn(self._move())
 
     async def _move(self) -> None:
-        """Bring changed next hops to the data path and to the watchers."""
+        """Bring changed next hops to the data path, and then to the watchers."""
         async with self._lock:
-            addresses, self._moved = self._moved, set()
-            hops = {}
-            for address in addresses & self._users.keys():
-                before, after = self._hops.get(address), self._follower.resolve(address)
-                if before != after:
-                    self._hops[address] = after
-                    hops[address] = (before, after)
-            if not hops:
+            moved = self.hops.take_moved()
+            if not moved:
                 return
-            moved = [b for b in self.state.every_backend() if b.address in hops]
-            log_hops({address: after for address, (_, after) in hops.items()})
+            log_hops(moved)
+            names = {b.service for b in self.state.every_backend() if b.address in moved}
             try:
-                names = {b.service for b in moved}
                 await self._to_data_path(
                     lambda: self.data_path.put(self._placed(self.state, names), [])
                 )
             except AccelError as error:
                 _log.error("%s; trying again", error)
+            else:
+                self._tell(moved)
+
+    def _put_down(self, addresses: Collection[Address] | None) -> Moves:
+        """The data path has the next hops of these (None: all), unless it is behind elsewhere."""
+        return {} if self._behind else self.hops.put_down(addresses)
+
+    def _tell(self, addresses: Collection[Address] | None) -> None:
+        """Put down, and let watchers know what is new."""
+        hops = self._put_down(addresses)
+        if hops and len(self.hub):
+            moved = [b for b in self.state.every_backend() if b.address in hops]
             self.hub.publish(
                 [
                     Event(
@@ -288,7 +258,8 @@ class Gateway:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            self.warn_of_new()
+            self.hops.warn_of_new()
+            self.hops.widen()
             try:
                 await self.exclusively(self.data_path.tick)
                 await self.catch_up()

@@ -81,7 +81,7 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         def fill() -> None:
             for name in names:
                 for _, backend in sorted(state.backends[name].items()):
-                    hop = self._gateway.next_hop_of(backend)
+                    hop = self._gateway.hops.of(backend)
                     translate.put_backend(response.backends.add(), backend, hop)
 
         await asyncio.to_thread(fill)
@@ -120,7 +120,7 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
 
         def fill() -> None:
             for change in written.changes:
-                translate.put_change(response.changes.add(), change, self._gateway.next_hop_of)
+                translate.put_change(response.changes.add(), change, self._gateway.hops.of)
 
         await asyncio.to_thread(fill)
         return response
@@ -131,14 +131,14 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
             # The client learns that it is subscribed, before anything happens.
             await context.send_initial_metadata(())
             async for event in watcher.events():
-                yield translate.event_message(event, self._gateway.next_hop_of)
+                yield translate.event_message(event, self._gateway.hops.of)
         finally:
             self._gateway.hub.unsubscribe(watcher)
 
     async def GetStats(self, request: Any, context: Any) -> Any:
         gateway = self._gateway
         return await asyncio.to_thread(
-            stats.collect, gateway.state, gateway.data_path, gateway.usable_hop, request.service
+            stats.collect, gateway.state, gateway.data_path, gateway.hops.usable, request.service
         )
 
     async def Explain(self, request: Any, context: Any) -> Any:
@@ -146,7 +146,7 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         question = explanation.question_of(request, gateway.state)
         return await gateway.exclusively(
             lambda: explanation.answer(
-                question, gateway.state, gateway.data_path, gateway.usable_hop
+                question, gateway.state, gateway.data_path, gateway.hops.usable
             )
         )
 
@@ -185,7 +185,7 @@ class Servicer(gateway_pb2_grpc.GatewayServiceServicer):  # type: ignore[misc]
         return response
 
     def _put_backend(self, response: Any, backend: Backend) -> Any:
-        hop = self._gateway.next_hop_of(backend)
+        hop = self._gateway.hops.of(backend)
         translate.put_backend(response.backend, backend, hop)
         return response
 

@@ -28,6 +28,7 @@ class Here:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self.folder = folder
         self.data_path = FakeDataPath(None, limits)
+        self.now = 1000.0
         self.store = Store(folder / "state.db")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -52,7 +53,10 @@ class Here:
             return self.follower
 
         self.gateway = Gateway(
-            store=self.store, data_path=self.data_path, make_follower=make_follower
+            store=self.store,
+            data_path=self.data_path,
+            make_follower=make_follower,
+            clock=lambda: self.now,
         )
         await self.gateway.start()
         self._server = await server.start(self.gateway, self.socket)

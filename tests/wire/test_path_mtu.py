@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 
-from accel.lab import INTERFACE, Lab, Topology
+from accel.lab import INTERFACE, Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model import Address, Mode, Service
 
 NARROW = 1400
 MEGABYTE = 1 << 20
@@ -61,22 +63,14 @@ def test_download_over_a_narrow_link_to_the_client(
     assert packets(daemon, "forward_icmp") > before
 
 
-@pytest.fixture(scope="module")
-def narrow_backends() -> Iterator[Network]:
-    """The gateway knows of the narrow link to the far backends by its route; clients do not."""
+@contextlib.contextmanager
+def narrow_segment_of_backends() -> Iterator[Lab]:
+    """The far backends behind a narrow link that neither clients nor gateway know of."""
     with Lab(Topology(clients=len(MODES), near=0, far=1, far_mtu=NARROW)) as lab:
         lab.serve(list(SERVICE.values()))
         lab.unwrap()
-        gateway, near, far = lab.gateway.namespace, lab.segments[1], lab.segments[2]
-        for family, network, router in (
-            ("-4", far.ipv4, near.ipv4[1]),
-            ("-6", far.ipv6, near.ipv6[1]),
-        ):
-            gateway.run(
-                f"ip {family} route add {network} via {router} dev {INTERFACE} mtu {NARROW}".split()
-            )
         # The backend speaks of full-size segments all the same.
-        clients = lab.segments[0]
+        clients, _, far = lab.segments
         for family, network, router, size in (
             ("-4", clients.ipv4, far.ipv4[1], 1460),
             ("-6", clients.ipv6, far.ipv6[1], 1440),
@@ -84,11 +78,53 @@ def narrow_backends() -> Iterator[Network]:
             lab.far[0].namespace.run(
                 f"ip {family} route add {network} via {router} advmss {size}".split()
             )
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def narrow_backends() -> Iterator[Network]:
+    """The gateway knows of the narrow link to the far backends by its route; clients do not."""
+    with narrow_segment_of_backends() as lab:
+        _, near, far = lab.segments
+        for family, network, router in (
+            ("-4", far.ipv4, near.ipv4[1]),
+            ("-6", far.ipv6, near.ipv6[1]),
+        ):
+            lab.gateway.namespace.run(
+                f"ip {family} route add {network} via {router} dev {INTERFACE} mtu {NARROW}".split()
+            )
         with Daemon(lab) as daemon:
             yield Network(lab=lab, daemon=daemon)
 
 
+@pytest.fixture(scope="module")
+def hidden_narrow_link() -> Iterator[Network]:
+    """Nobody knows of the narrow link but the router in front of it."""
+    with narrow_segment_of_backends() as lab, Daemon(lab) as daemon:
+        yield Network(lab=lab, daemon=daemon)
+
+
 TUNNELS = [mode for mode in MODES if mode[0] is not Mode.L2DSR]
+
+
+def upload(lab: Lab, client: Host, service: Service) -> str:
+    """Send a megabyte; returns what the backend says that it got."""
+    body = lab.folder / "body"
+    body.write_bytes(bytes(MEGABYTE))
+    command = ["curl", "--silent", "--show-error", "--max-time", "20", "--globoff"]
+    command += ["--data-binary", f"@{body}", url(service.address, "upload")]
+    return client.namespace.run(command).stdout
+
+
+def mtu_of(client: Host, address: Address) -> int:
+    """What the client has found out about the way to `address`; 0 for nothing."""
+    found = client.namespace.run(["ip", "route", "get", str(address)]).stdout
+    told = re.search(r"mtu (\d+)", found)
+    return int(told[1]) if told else 0
+
+
+def overhead(mode: Mode, outer: int) -> int:
+    return {4: 20, 6: 40}[outer] + (8 if mode is Mode.GUE else 0)
 
 
 @pytest.mark.parametrize(("mode", "inner", "outer"), TUNNELS, ids=lambda value: str(value))
@@ -100,13 +136,23 @@ def test_upload_over_a_narrow_link_to_the_backend(
     client = lab.clients[MODES.index((mode, inner, outer))]
     service = a_service(inner)
     daemon.apply([service], its_backends(service, lab.far, mode, outer=outer))
-    body = lab.folder / "body"
-    body.write_bytes(bytes(MEGABYTE))
     before = packets(daemon, "too_big")
-    command = ["curl", "--silent", "--show-error", "--max-time", "20", "--globoff"]
-    command += ["--data-binary", f"@{body}", url(service.address, "upload")]
-    assert client.namespace.run(command).stdout == f"{MEGABYTE}\n"
+    assert upload(lab, client, service) == f"{MEGABYTE}\n"
     assert packets(daemon, "too_big") > before
-    overhead = {4: 20, 6: 40}[outer] + (8 if mode is Mode.GUE else 0)
-    found = client.namespace.run(["ip", "route", "get", str(service.address)]).stdout
-    assert f"mtu {NARROW - overhead}" in found
+    assert mtu_of(client, service.address) == NARROW - overhead(mode, outer)
+
+
+@pytest.mark.parametrize(("mode", "inner", "outer"), TUNNELS, ids=lambda value: str(value))
+def test_upload_over_a_link_whose_width_only_its_router_knows(
+    hidden_narrow_link: Network, mode: Mode, inner: int, outer: int
+) -> None:
+    """The router's "too big" is about the outer packet and goes to the gateway."""
+    lab, daemon = hidden_narrow_link.lab, hidden_narrow_link.daemon
+    client = lab.clients[MODES.index((mode, inner, outer))]
+    service = a_service(inner)
+    daemon.client.apply([], [], prune=True)  # what was learned of the backend is forgotten
+    daemon.apply([service], its_backends(service, lab.far, mode, outer=outer))
+    assert daemon.client.backend(service.name, lab.far[0].name).hop.mtu == 1500
+    assert upload(lab, client, service) == f"{MEGABYTE}\n"
+    assert daemon.client.backend(service.name, lab.far[0].name).hop.mtu == NARROW
+    assert mtu_of(client, service.address) == NARROW - overhead(mode, outer)
