@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.packet import Packet, Raw
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 
 from accel.lab import INTERFACE, Host, Lab, Topology
@@ -156,3 +161,47 @@ def test_upload_over_a_link_whose_width_only_its_router_knows(
     assert upload(lab, client, service) == f"{MEGABYTE}\n"
     assert daemon.client.backend(service.name, lab.far[0].name).hop.mtu == NARROW
     assert mtu_of(client, service.address) == NARROW - overhead(mode, outer)
+
+
+def forged(quoted: Packet, mtu: int) -> bytes:
+    """The ICMP message about `quoted`; over IPv6 the kernel sums it up."""
+    if quoted.version == 4:
+        return bytes(ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(bytes(quoted)))
+    return bytes(IPv6() / ICMPv6PacketTooBig(mtu=mtu) / Raw(bytes(quoted)))[40:]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_error_about_what_was_never_sent_is_not_believed(
+    hidden_narrow_link: Network, version: int
+) -> None:
+    lab, daemon = hidden_narrow_link.lab, hidden_narrow_link.daemon
+    service, gateway = a_service(version), lab.gateway.address(version)
+    daemon.client.apply([], [], prune=True)
+    daemon.apply([service], its_backends(service, lab.far, Mode.IPIP))
+    ip, protocol = (IP, socket.IPPROTO_ICMP) if version == 4 else (IPv6, socket.IPPROTO_ICMPV6)
+    inner = ip(src=str(lab.client.address(version)), dst=str(service.address)) / TCP(dport=80)
+    backend = lab.far[0].address(version)
+    sent = ip(src=str(gateway), dst=str(backend)) / inner
+    others = [
+        ip(src=str(lab.client.address(version)), dst=str(backend)) / inner,
+        ip(src=str(gateway), dst=str(lab.client.address(version))) / inner,
+        ip(src=str(gateway), dst=str(backend)) / UDP(dport=6080) / inner,
+        ip(src=str(gateway), dst=str(backend)) / TCP(dport=80),
+        inner,
+    ]
+
+    def hop_mtu() -> int:
+        return daemon.client.backend(service.name, lab.far[0].name).hop.mtu
+
+    with lab.client.namespace.entered():
+        family = socket.AF_INET if version == 4 else socket.AF_INET6
+        raw = socket.socket(family, socket.SOCK_RAW, protocol)
+    with raw:
+        for other in others:
+            raw.sendto(forged(other, 1300), (str(gateway), 0))
+        # It is read after those before, and is just like one that a router would send.
+        raw.sendto(forged(sent, 1350), (str(gateway), 0))
+    deadline = time.monotonic() + 10
+    while hop_mtu() == 1500 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert hop_mtu() == 1350
