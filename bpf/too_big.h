@@ -50,7 +50,8 @@ INLINE __s64 sum_over(struct packet *p, void *from, const __u32 size)
 
 		if (from + done + chunk > p->end)
 			return -1;
-		sum = bpf_csum_diff(0, 0, from + done, chunk, sum);
+		/* An int to bcc, and kernels before 6.13 use all its 32 bits: not a sign. */
+		sum = (__u32)bpf_csum_diff(0, 0, from + done, chunk, sum);
 	}
 	return sum;
 }
