@@ -47,18 +47,17 @@ class Rig:
         self.forget()
 
     def place(self) -> None:
-        """Make the maps hold the world as it is now."""
+        """Make the maps hold the world as it is now, and let the seconds after a change pass."""
+        self.place_now()
+        self.forget_former_rings()
+
+    def place_now(self) -> None:
+        """Like `place`, and the rings that were there until now are still the former ones."""
         self.place_all(list(self.world.services.values()))
 
     def place_all(self, services: list[PlacedService]) -> None:
         """Make the maps hold these services instead of the world's, until the next reset."""
         self.datapath.sync(services)
-        self.forget_former_rings()
-        self._changed = True
-
-    def place_now(self) -> None:
-        """Like `place`, and the rings that were there until now are still the former ones."""
-        self.datapath.sync(list(self.world.services.values()))
         self._changed = True
 
     def forget_former_rings(self) -> None:

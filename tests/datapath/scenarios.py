@@ -40,7 +40,7 @@ class Scenario:
 
 @st.composite
 def backends(draw: st.DrawFn, service: Service, first: int) -> tuple[PlacedBackend, ...]:
-    """Up to five, of any mode and state."""
+    """Up to six, of any mode and state."""
     return tuple(
         PlacedBackend(
             backend=Backend(
@@ -54,9 +54,11 @@ def backends(draw: st.DrawFn, service: Service, first: int) -> tuple[PlacedBacke
             ),
             number=number,
             generation=draw(st.integers(0, 255)),
-            next_hop=draw(st.none() | next_hops(service.address.version, version)),
+            next_hop=draw(next_hops(service.address.version, version))
+            if draw(st.sampled_from(range(8))) < 7
+            else None,
         )
-        for number in range(first, first + draw(st.integers(0, 5)))
+        for number in range(first, first + draw(st.sampled_from((2, 3, 4, 5, 6, 1, 0))))
     )
 
 
@@ -87,7 +89,7 @@ def scenarios(draw: st.DrawFn, phases: int) -> Scenario:
             protocol=key[2],
             ring_size=draw(st.sampled_from(RING_SIZES)),
         )
-        own = draw(backends(service, 5 * index))
+        own = draw(backends(service, 6 * index))
         placed.append(PlacedService(service=service, index=index, backends=own))
     seed = st.integers(0, 2**64 - 1)
     steps = st.builds(Phase, change=seed, traffic=seed)
@@ -97,16 +99,18 @@ def scenarios(draw: st.DrawFn, phases: int) -> Scenario:
 
 def changed(services: list[PlacedService], random: Random) -> list[PlacedService]:
     """One thing is different: a backend's state, next hop or generation, or who is there."""
-    at = random.randrange(len(services))
-    placed = services[at]
-    if not placed.backends:
+    present = [at for at, placed in enumerate(services) if placed.backends]
+    if not present:
         return services
+    at = random.choice(present)
+    placed = services[at]
     which = random.randrange(len(placed.backends))
     before = placed.backends[which]
     changes: tuple[Callable[[], PlacedBackend | None], ...] = (
         lambda: replace(before, backend=replace(before.backend, state=random.choice(STATES))),
         lambda: replace(before, backend=replace(before.backend, state=State.DRAIN)),
         lambda: replace(before, backend=replace(before.backend, weight=random.randrange(1, 500))),
+        lambda: replace(before, backend=replace(before.backend, state=State.UP, weight=1000)),
         lambda: replace(before, generation=(before.generation + 1) % 256),
         lambda: replace(before, next_hop=None),
         lambda: None,

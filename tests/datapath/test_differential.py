@@ -48,7 +48,12 @@ class Epoch:
     """An event: an epoch passes."""
 
 
-Event = bytes | Place | Epoch
+@dataclass(frozen=True)
+class Settled:
+    """An event: the seconds after a change of rings are over."""
+
+
+Event = bytes | Place | Epoch | Settled
 
 
 class Pair:
@@ -68,6 +73,9 @@ class Pair:
         if isinstance(event, Place):
             self._rig.place_all(event.services)
             self.model.place(event.services)
+        elif isinstance(event, Settled):
+            self._rig.forget_former_rings()
+            self.model.forget_former_rings()
         elif isinstance(event, Epoch):
             self._rig.next_epoch()
             self.model.next_epoch()
@@ -129,8 +137,11 @@ def phases(scenario: Scenario) -> Iterator[list[Event]]:
         happens: list[Event] = [Place(services)]
         happens += [Epoch()] * random.choice((0, 1, 1, 3, 5, 8, 9))
         traffic = Traffic(Random(phase.traffic), [p.service for p in services])
-        yield happens + [traffic.frame() for _ in range(PACKETS_PER_PHASE)]
-        services = changed(services, random)
+        happens += [traffic.frame() for _ in range(PACKETS_PER_PHASE)]
+        happens.insert(random.randrange(1, 2 * len(happens)), Settled())
+        yield happens
+        for _ in range(random.randrange(4)):
+            services = changed(services, random)
 
 
 def shortest(rig: Rig, events: Sequence[Event]) -> list[Event]:

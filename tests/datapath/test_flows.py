@@ -10,7 +10,7 @@ from packets import CLIENT_PORT, LINK, leaves, tcp, to_api, transport, udp
 from rig import Rig
 from row import Row, check
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
-from world import API4, CLIENT4, GENERATION, WAYS
+from world import API4, CLIENT4, GATEWAY_MAC, GENERATION, WAYS
 
 from accel.maps import CONSTANTS
 from accel.model import State
@@ -86,7 +86,7 @@ def test_known_by_more_than_its_link(rig: Rig) -> None:
     """The same flow in other frames: MAC addresses, VLAN tags, options and flags do not count."""
     rig.count(bytes(ACK))
     again = to_api(4, tos=8, ttl=3, options=[]) / tcp(POOL.port, "FA", seq=7) / b"more"
-    assert known(rig, bytes(Ether(src="02:00:00:00:00:c2") / again))
+    assert known(rig, bytes(Ether(src="02:00:00:00:00:c2", dst=GATEWAY_MAC) / again))
 
 
 def test_flows_are_counted_for_their_backends(rig: Rig) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from hash_model import mixed, multilinear, ring_hash
 from leaving_model import echo_reply, overhead, to_backend, too_big
@@ -25,8 +24,8 @@ from packet_model import (
     read_ipv4,
     read_ipv6,
 )
+from ring_model import Ring
 
-from accel.maglev import build_reference
 from accel.model import Mode, Service, State
 from accel.placed import PlacedBackend, PlacedService
 
@@ -37,6 +36,7 @@ ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
 FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
 PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
 ANSWERED = {"ECHO", "TOO_BIG"}
+Key = tuple[bytes, bytes, int]  # address, port, protocol
 Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
 
 
@@ -75,27 +75,6 @@ class Found:
     quoted: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ring:
-    """A service's ring, over the backends that may get new flows."""
-
-    placed: PlacedService
-
-    @cached_property
-    def admitted(self) -> list[PlacedBackend]:
-        return [
-            b
-            for b in self.placed.backends
-            if b.backend.state is State.UP and (b.next_hop or b.backend.mode is Mode.LOCAL)
-        ]
-
-    @cached_property
-    def slots(self) -> Sequence[int]:
-        names = [b.backend.name for b in self.admitted]
-        weights = [b.backend.weight for b in self.admitted]
-        return [int(i) for i in build_reference(names, weights, self.placed.service.ring_size)]
-
-
 class GatewayModel:
     """A gateway's state. `keys` are the 14 words of the flow key, `buckets` a power of two."""
 
@@ -104,15 +83,30 @@ class GatewayModel:
         self._buckets: list[list[Flow | None]] = [[None] * WAYS for _ in range(buckets)]
         self.epoch = 0
         self.counts: dict[Place, tuple[int, int]] = {}
+        self._rings: dict[Key, Ring] = {}
+        self._former: dict[Key, Ring] = {}
         self.place([])
 
     def place(self, services: Iterable[PlacedService]) -> None:
         """From now on there are these services; flows stay."""
         self._services = list(services)
         self._backends = {b.number: b for s in self._services for b in s.backends}
-        self._rings = {s.index: Ring(placed=s) for s in self._services}
         self._keys = {_key(s.service): s for s in self._services}
+        rings = {key: Ring(s) for key, s in self._keys.items() if Ring(s).numbers}
+        for key, ring in rings.items():
+            before = self._rings.get(key)
+            if before and ring.same_as(before):
+                rings[key] = before
+            elif before:
+                self._former[key] = before
+            else:
+                self._former.pop(key, None)
+        self._rings = rings
         self._addresses = {s.service.address.packed for s in self._services}
+
+    def forget_former_rings(self) -> None:
+        """The seconds are over for which handshakes go on by the rings that were."""
+        self._former = {}
 
     def next_epoch(self) -> None:
         """Flows that were idle for longer than their lifetime are gone."""
@@ -213,14 +207,13 @@ class GatewayModel:
             if not found.quoted:
                 flow.epoch = self.epoch
         else:
-            ring = self._rings[index]
-            if not ring.admitted:
+            chosen = self._choose(found)
+            if not chosen:
                 return replace(_ended("NO_BACKEND", frame), service=index)
-            slot = ring_hash(found.client, found.ports, found.protocol) * len(ring.slots) >> 32
-            backend = ring.admitted[ring.slots[slot]]
+            slot, backend, moves = chosen
             if not found.quoted:
                 verdict = "FORWARD_SYN" if found.syn else "FORWARD_NEW"
-                if not found.syn:
+                if moves or not found.syn:
                     self._store(bucket, tag, backend)
         return replace(
             self._forward(frame, ip, found, backend, tag, verdict),
@@ -228,6 +221,30 @@ class GatewayModel:
             backend=backend.number,
             slot=slot,
         )
+
+    def _choose(self, found: Found) -> tuple[int, PlacedBackend, bool] | None:
+        """The slot, the backend, and whether another would follow from the ring that was.
+
+        No SYN is stored, so TCP that is no SYN goes by the former ring for as long as there is
+        one: its handshake may have gone that way. A SYN that this would part is stored.
+        """
+        key = _key(found.placed.service)
+        ring, former = self._rings.get(key), self._former.get(key)
+        if not ring:
+            return None
+        hashed = ring_hash(found.client, found.ports, found.protocol)
+        slot = ring.slot(hashed)
+        backend = self._backends[ring.numbers[slot]]
+        if not former or found.protocol != TCP or found.quoted:
+            return slot, backend, False
+        number = former.numbers[former.slot(hashed)]
+        if number == backend.number:
+            return slot, backend, False
+        if not found.syn and number in {b.number for b in found.placed.backends}:
+            earlier = self._backends[number]
+            if earlier.backend.state is not State.DOWN:
+                backend = earlier
+        return slot, backend, True
 
     def _forward(
         self,
@@ -280,7 +297,7 @@ class GatewayModel:
         )
 
 
-def _key(service: Service) -> tuple[bytes, bytes, int]:
+def _key(service: Service) -> Key:
     return service.address.packed, service.port.to_bytes(2, "big"), int(service.protocol)
 
 

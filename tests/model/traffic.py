@@ -54,7 +54,7 @@ class Traffic:
         r = self._random
         tags = b"".join(
             struct.pack("!HH", r.choice(TAGS), r.randrange(65536))
-            for _ in range(r.choice((0, 0, 0, 0, 0, 1, 1, 2, 3)))
+            for _ in range(r.choice((0,) * 20 + (1,) * 6 + (2,) * 3 + (3,)))
         )
         return r.randbytes(12) + tags + struct.pack("!H", kind) + payload
 
