@@ -86,4 +86,4 @@ def test_every_verdict_has_a_row() -> None:
 @pytest.mark.parametrize("size", [0, 1, 13])
 def test_the_kernel_refuses_less_than_an_ethernet_header(rig: Rig, size: int) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
-        rig.trace(bytes(size))
+        rig.count(bytes(size))
