@@ -22,7 +22,13 @@ from accel.reach import unreachable
 
 _OLDEST = (5, 10)  # mmapable arrays 5.5, CAP_BPF 5.8, XDP links 5.9, all in the long-term 5.10
 _NO_MEMLOCK = (5, 11)  # BPF memory is charged to the cgroup instead
-_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+_CAPABILITIES = {
+    "CAP_NET_ADMIN": 12,
+    "CAP_NET_RAW": 13,
+    "CAP_SYS_ADMIN": 21,
+    "CAP_PERFMON": 38,
+    "CAP_BPF": 39,
+}
 _PACKAGES = ("google.protobuf", "grpc", "grpc_status", "numpy", "pyroute2", "yaml")
 _LOCKED_BYTES = 256 << 20  # more than the maps of the default limits take
 _BPFFS = "/sys/fs/bpf"
@@ -85,7 +91,13 @@ def capabilities(effective: int) -> Finding:
             "capabilities",
             f"this process lacks {', '.join(missing)}",
             "run it as root: sudo accel check; a service needs "
-            "AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON",
+            "AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_NET_RAW CAP_PERFMON",
+        )
+    if "CAP_NET_RAW" not in has:
+        return warn(
+            "capabilities",
+            "without CAP_NET_RAW nothing is learned of narrow links to backends",
+            "add CAP_NET_RAW to AmbientCapabilities; or give the routes to backends an mtu",
         )
     return ok("capabilities", ", ".join(sorted(has)))
 
@@ -108,7 +120,7 @@ def _importable(name: str) -> bool:
 def bcc() -> Finding:
     """The BPF compiler, by importing it."""
     try:
-        from accel.loader import import_bcc
+        from accel.compiler import import_bcc
 
         module = import_bcc()
     except AccelError as error:

@@ -284,6 +284,16 @@ def test_tls_files_that_are_not_there_are_named(acceld: Acceld) -> None:
     assert "cannot read /nowhere.pem" in done.stderr
 
 
+@pytest.mark.parametrize("may", [True, False])
+def test_without_a_raw_socket_it_runs_and_says_what_is_missed(acceld: Acceld, may: bool) -> None:
+    if not may:
+        acceld.prefix = ("setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw")
+    with acceld.running() as running:
+        running.stub.Apply(web())
+        running.terminate()
+    assert acceld.log().count("CAP_NET_RAW is missing: nothing is learned of links") == (not may)
+
+
 def test_help_names_every_option() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "accel.control.daemon", "--help"],

@@ -21,7 +21,7 @@ from accel.cli.main import main
 from accel.errors import HostError, ProgramError
 from accel.finding import Finding, fail, ok, warn
 
-_SYS_ADMIN, _NET_ADMIN, _PERFMON, _BPF = (1 << bit for bit in (21, 12, 38, 39))
+_SYS_ADMIN, _NET_ADMIN, _NET_RAW, _PERFMON, _BPF = (1 << bit for bit in (21, 12, 13, 38, 39))
 
 
 def complete(finding: Finding) -> bool:
@@ -46,19 +46,20 @@ def test_kernel(release: str, level: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mask", "lacks"),
+    ("mask", "level", "lacks"),
     [
-        (_NET_ADMIN | _SYS_ADMIN, ""),
-        (_NET_ADMIN | _BPF | _PERFMON, ""),
-        (_NET_ADMIN | _BPF, "CAP_PERFMON"),
-        (_SYS_ADMIN, "CAP_NET_ADMIN"),
-        (0, "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"),
+        (_NET_ADMIN | _NET_RAW | _SYS_ADMIN, "ok", ""),
+        (_NET_ADMIN | _NET_RAW | _BPF | _PERFMON, "ok", ""),
+        (_NET_ADMIN | _BPF | _PERFMON, "warn", "CAP_NET_RAW"),
+        (_NET_ADMIN | _NET_RAW | _BPF, "fail", "CAP_PERFMON"),
+        (_SYS_ADMIN, "fail", "CAP_NET_ADMIN"),
+        (0, "fail", "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON"),
     ],
 )
-def test_capabilities(mask: int, lacks: str) -> None:
+def test_capabilities(mask: int, level: str, lacks: str) -> None:
     status = f"Name:\tx\nCapInh:\t0\nCapEff:\t{mask:016x}\nCapBnd:\tffff\n"
     found = check.capabilities(check.effective_capabilities(status))
-    assert found.level == ("fail" if lacks else "ok")
+    assert found.level == level
     assert lacks in found.found
     assert complete(found)
 
