@@ -1,11 +1,14 @@
-"""What all tests share: a skip that nobody has agreed to fails in CI."""
+"""What all tests share: a skip that nobody has agreed to fails in CI, and what kernels lack."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from accel import features
 
 _KNOWN = Path(__file__).with_name("known_skips.txt")
 _skips: list[str] = []
@@ -15,6 +18,21 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _skips.append(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """A test that ends by asking for an explanation is skipped where the kernel gives none."""
+    try:
+        yield
+    except Exception as error:
+        if "runs no packet to explain it" not in str(error):
+            raise
+        try:
+            features.run_with_context()
+        except OSError as refused:
+            pytest.skip(f"no test runs with a context in this kernel: {refused.strerror}")
+        raise
 
 
 def _unknown() -> list[str]:

@@ -51,7 +51,7 @@ def check(rig: Rig, row: Row) -> None:
         rig.place()
     frame = bytes(row.packet)
     before, counts = rig.memory(), rig.counts()
-    traced = rig.trace(frame) if row.traced else None
+    traced = rig.trace(frame) if row.traced and rig.traces else None
     assert rig.memory() == before, "the traced run left something in the maps"
 
     done = rig.count(frame, metadata=row.metadata)
