@@ -1,0 +1,74 @@
+"""make vm-test: the tests of the kernel's part, in a machine for each kernel."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from accel.errors import AccelError
+from vagrant.vm import report, suite
+from vagrant.vm.boot import boot, kvm_works
+from vagrant.vm.disks import checkout
+from vagrant.vm.image import image
+from vagrant.vm.kernels import LINES, Line, SuiteError, choose, fetch
+from vagrant.vm.report import Report
+from vagrant.vm.run import cache, need_space, need_tools
+
+_RUN_MB = 300  # a checkout, an initramfs and logs
+
+
+def main() -> int:
+    """0 if all kernels that could be had passed; 1 if one failed; else the error's exit code."""
+    names = ", ".join(line.name for line in LINES)
+    parser = argparse.ArgumentParser(prog="python -m vagrant.vm", description=__doc__)
+    parser.add_argument(
+        "kernels", nargs="*", metavar="KERNEL", help=f"of {names}; all (default: 6.1 6.12)"
+    )
+    parser.add_argument("--tests", nargs="+", default=suite.TESTS, help="instead of the usual ones")
+    parser.add_argument("--refresh", action="store_true", help="look for newer kernels")
+    parser.add_argument("--limit", type=float, default=suite.ALL_SECONDS, help="s, each machine")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        lines = choose(options.kernels)
+        need_tools()
+        need_space(cache(), _RUN_MB)
+        root = image()
+        reports = []
+        with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as name:
+            disk = Path(name) / "checkout.tar"
+            checkout(disk, tests=options.tests, timeout=suite.EACH_SECONDS)
+            for line in lines:
+                reports.append(_one(line, [root, disk], Path(name), options))
+                print(report.text(reports[-1]), flush=True)
+    except AccelError as error:
+        print(f"vm-test: {error}", file=sys.stderr)
+        return error.exit_code
+    if lines == list(LINES) and options.tests == suite.TESTS:
+        report.PAGE.write_text(report.page(reports))
+    return 0 if all(r.good for r in reports) else 1
+
+
+def _one(line: Line, disks: list[Path], folder: Path, options: argparse.Namespace) -> Report:
+    try:
+        kernel = fetch(line, refresh=options.refresh)
+    except SuiteError as error:
+        return Report(line=line.name, problem=str(error), skipped=line.optional)
+    kvm = kvm_works(kernel, folder)
+    print(f"kernel {line.name} ({kernel.release}), {'KVM' if kvm else 'emulated'}", flush=True)
+    ran = boot(kernel, folder, disks=disks, kvm=kvm, seconds=options.limit)
+    kept = cache() / f"last-{line.name}.txt"
+    kept.write_text(f"{ran.console}\n{ran.output}")
+    return report.read(line.name, kernel.release, ran)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

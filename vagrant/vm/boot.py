@@ -1,0 +1,87 @@
+"""One machine in QEMU, from its first instruction to its end, which comes in any case."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vagrant.vm.disks import initramfs
+from vagrant.vm.kernels import Kernel
+
+_KERNEL_LINE = (
+    "console=ttyS0 quiet panic=-1 oops=panic mitigations=off no5lvl random.trust_cpu=on"
+    " net.ifnames=0 no_timer_check"
+)
+_PROBE_SECONDS = 8
+_UP = "accel-vm: up"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """What a machine left: `output` of what ran in it, the kernel's `console`, times in seconds."""
+
+    output: str
+    console: str
+    up_after: float | None
+    seconds: float
+    timed_out: bool
+
+
+def kvm_works(kernel: Kernel, folder: Path) -> bool:
+    """Whether a kernel comes up under KVM: that /dev/kvm is there does not say so."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    ran = boot(kernel, folder, disks=[], kvm=True, seconds=_PROBE_SECONDS, arguments="accel.probe")
+    return ran.up_after is not None
+
+
+def boot(
+    kernel: Kernel,
+    folder: Path,
+    *,
+    disks: Sequence[Path],
+    kvm: bool,
+    seconds: float,
+    arguments: str = "",
+) -> Ran:
+    """Run a machine until it ends, for `seconds` at the most. Its files are in `folder`."""
+    ram, console, output = (folder / n for n in ("initramfs", "console.txt", "output.txt"))
+    initramfs(kernel, ram)
+    for file in (console, output):
+        file.write_bytes(b"")
+    command = [
+        "nice", "-n", "10", "qemu-system-x86_64",
+        "-machine", "q35", "-cpu", "host" if kvm else "max",
+        "-accel", "kvm" if kvm else "tcg,thread=multi",
+        "-smp", "2", "-m", "2G", "-display", "none", "-nodefaults", "-no-reboot",
+        "-serial", f"file:{console}", "-serial", f"file:{output}",
+        "-kernel", str(kernel.vmlinuz), "-initrd", str(ram),
+        "-append", f"{_KERNEL_LINE} {arguments}",
+    ]  # fmt: skip
+    for disk in disks:
+        command += ["-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
+    started = time.monotonic()
+    up_after = None
+    with (folder / "qemu.txt").open("wb") as words:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
+        try:
+            while process.poll() is None and time.monotonic() - started < seconds:
+                time.sleep(0.1)
+                if up_after is None and _UP in output.read_text(errors="replace"):
+                    up_after = time.monotonic() - started
+        finally:
+            timed_out = process.poll() is None
+            process.kill()
+            process.wait()
+    return Ran(
+        output=output.read_text(errors="replace"),
+        console=(folder / "qemu.txt").read_text(errors="replace")
+        + console.read_text(errors="replace"),
+        up_after=up_after,
+        seconds=time.monotonic() - started,
+        timed_out=timed_out,
+    )

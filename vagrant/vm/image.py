@@ -1,0 +1,105 @@
+"""The root file system, one for all kernels: Debian with bcc, and what the tests need of PyPI.
+
+It is named after what it is made from, so it is made again when that changes, and only then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from accel.errors import HostError
+from vagrant.vm.run import ROOT, cache, need_space, run
+
+_SUITE = "bookworm"
+_PYTHON = "3.11"  # of the suite
+_PACKAGES = (
+    *("python3", "python3-bpfcc", "linux-libc-dev", "iproute2", "iputils-ping", "ethtool"),
+    *("kmod", "util-linux", "nginx-light", "curl", "openssl", "ca-certificates"),
+)
+_TEST_TOOLS = ("hypothesis", "jsonschema", "pytest", "pytest-timeout", "scapy", "setuptools")
+_PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")
+_LIBRARIES = f"usr/local/lib/python{_PYTHON}/dist-packages"
+_CHECKOUT = "/checkout"  # where init.sh puts it
+_NEEDED_MB = 3000  # while it is made; 800 afterwards
+
+
+def image() -> Path:
+    """The image's path; it is made if it is not there. Raises HostError."""
+    requirements = _requirements()
+    recipe = repr((_SUITE, _PYTHON, _PACKAGES, requirements, Path(__file__).read_text()))
+    path = cache() / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.ext4"
+    if not path.exists():
+        need_space(cache(), _NEEDED_MB)
+        for old in cache().glob("root-*.ext4"):
+            old.unlink()
+        with _work() as work:
+            _root(work / "root")
+            _libraries(work / "root", requirements)
+            _pack(work / "root", work / "image")
+            (work / "image").rename(path)
+    return path
+
+
+def _requirements() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra: list[str] = project["optional-dependencies"]["test"]
+    tools = [r for r in extra if re.split(r"[^\w-]", r)[0] in _TEST_TOOLS]
+    return sorted([*project["dependencies"], *tools])
+
+
+def _root(root: Path) -> None:
+    excluded = [f"--dpkgopt=path-exclude=/usr/share/{p}/*" for p in ("doc", "man", "locale")]
+    run(
+        ["mmdebstrap", "--mode=root", "--variant=minbase", *excluded,
+         '--aptopt=Acquire::Languages "none"', f"--include={','.join(_PACKAGES)}", _SUITE, root],
+        what="making the image's root",
+        hint="look whether Debian's mirror is in reach; mmdebstrap needs root here",
+    )  # fmt: skip
+
+
+def _libraries(root: Path, requirements: list[str]) -> None:
+    target = root / _LIBRARIES
+    platforms = [part for p in _PLATFORMS for part in ("--platform", p)]
+    run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, "--no-compile",
+         "--only-binary=:all:", "--python-version", _PYTHON, *platforms, *requirements],
+        what="fetching the tests' libraries",
+        hint="look whether PyPI is in reach",
+    )  # fmt: skip
+    (target / "accel.pth").write_text(f"{_CHECKOUT}\n")
+    # Compiled here, once: it takes minutes in a machine that is emulated.
+    run(
+        ["chroot", root, "python3", "-m", "compileall", "-q", "-j0", f"/{_LIBRARIES}"],
+        what="compiling the tests' libraries",
+    )
+
+
+def _pack(root: Path, image: Path) -> None:
+    used = int(run(["du", "-sm", root], what="measuring the root").split()[0])
+    run(
+        ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", root, image,
+         f"{used * 5 // 4 + 64}M"],
+        what="making the image",
+    )  # fmt: skip
+
+
+@contextmanager
+def _work() -> Iterator[Path]:
+    """A folder beside the image. Refuses to remove it while something is mounted there."""
+    folder = tempfile.TemporaryDirectory(prefix="new-", dir=cache())
+    try:
+        yield Path(folder.name)
+    finally:
+        if folder.name in Path("/proc/mounts").read_text():
+            raise HostError(
+                f"something is still mounted below {folder.name}",
+                hint="umount it, and remove the folder",
+            )
+        folder.cleanup()
