@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import time
@@ -10,7 +9,6 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from accel.answers import Target
 from accel.client import Client
 from accel.errors import HostError, UnreachableError
 from accel.lab.hosts import INTERFACE, Host
@@ -30,7 +28,6 @@ class Daemon:
 
     def __init__(self, lab: Lab, host: Host | None = None, *, options: Sequence[str] = ()) -> None:
         self.host = host or lab.gateway
-        self._client = lab.client
         self.folder = lab.folder / self.host.name
         self.folder.mkdir(mode=0o750, exist_ok=True)
         self.log = self.folder / "acceld.log"
@@ -85,11 +82,6 @@ class Daemon:
             if time.monotonic() > deadline:
                 raise HostError("; ".join(problems), hint="see the daemon's log")
             time.sleep(0.01)
-        # A hop is told of while it is being written; an explanation waits for such a write.
-        for service in services:
-            target = Target(service=service.name, port=0 if service.port else 80)
-            with contextlib.suppress(HostError):  # kernels before 5.18 wait, but do not explain
-                self.client.explain((self._client.address(service.address.version), 1024), target)
 
     def _unresolved(self) -> list[str]:
         return [
