@@ -57,7 +57,7 @@ def main(
         ).check()
         if open_data_path is None:
             bpffs.ensure(arguments.pin_root)
-            open_data_path = RealDataPath.open
+            open_data_path = partial(RealDataPath.open, kept=arguments.state.parent)
         _take_files(arguments, locks)
         store = Store(arguments.state)
         with ThreadPoolExecutor(1) as other:
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in (
         ("services", "entries for services; one less can be used"),
         ("backends", "entries for backends of all services; one less can be used"),
-        ("flows", "flows that are expected at a time"),
+        ("flows", "entries of the flow cache; take twice the flows expected at a time"),
         ("slots", "slots of the rings of all services"),
     ):
         add(
