@@ -2,11 +2,12 @@
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PY := .venv/bin/python
 CASES ?=
+KERNELS ?=
 
-.PHONY: help demo test bench lint stubs setup clean
+.PHONY: help demo test bench vm-test lint stubs setup clean
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/'
 
 demo: setup      ## the gateway at work, in namespaces of its own
 	$(SUDO) $(PY) -m accel.lab.demo
@@ -17,6 +18,10 @@ test: setup      ## every test
 bench: setup     ## measure; CASES=packet,rings for some
 	$(PY) -m pip install --quiet -e '.[test,bench]'
 	$(SUDO) $(PY) -m bench $(if $(CASES),--cases $(CASES))
+
+vm-test: setup   ## the kernel's part on kernels 6.1 and 6.12, in QEMU; KERNELS=all for more
+	deploy/setup.sh qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
+	$(SUDO) $(PY) -m vagrant.vm $(KERNELS)
 
 lint: setup      ## ruff, mypy, buf and clang-format
 	$(PY) -m pytest -q tests/tree

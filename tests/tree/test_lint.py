@@ -41,8 +41,8 @@ def test_ruff_format() -> None:
 
 
 def test_mypy() -> None:
-    """The package with the daemon in it (accel/control), and the benchmarks."""
-    run("mypy", "accel", "bench")
+    """The package with the daemon in it (accel/control), the benchmarks and the machines."""
+    run("mypy", "accel", "bench", "vagrant")
 
 
 def test_buf_lint() -> None:
