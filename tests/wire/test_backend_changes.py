@@ -12,11 +12,11 @@ from steering import SERVICE, a_service, errors, its_backends, packets, set_stat
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.kept import KeptFlows
-from accel.lab.load import Tally, Traffic, curl
+from accel.lab.load import Traffic, curl
 from accel.model import Backend, Mode, Service, State
 
 HOLD = 1.0  # seconds of load around each change
-IN_HANDSHAKE = 2  # connections per change that may be lost: see `unlucky`
+PARALLEL = 4  # connections of that load at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Network:
         return KeptFlows(host=self.lab.client, address=SERVICE[version], count=60)
 
     def traffic(self, version: int = 4) -> Traffic:
-        return Traffic(self.lab.client, [url(SERVICE[version])] * 20, parallel=4)
+        return Traffic(self.lab.client, [url(SERVICE[version])] * 20, parallel=PARALLEL)
 
     def answering(self, version: int = 4) -> set[str]:
         """Who answers new connections now."""
@@ -53,15 +53,6 @@ def all_modes(lab: Lab, service: Service) -> list[Backend]:
         *its_backends(service, lab.near[1:], Mode.GUE),
         *its_backends(service, lab.far, Mode.IPIP),
     ]
-
-
-def unlucky(tally: Tally, *, changes: int) -> bool:
-    """Whether only so many connections failed as can be between their SYN and their first ACK.
-
-    Nothing is stored on a SYN, so a ring that changes in that very moment moves them.
-    """
-    kinds = {answer.error.split(" ")[0] for answer in tally.errors}
-    return kinds <= {"Recv", "Failed"} and len(tally.errors) <= changes * IN_HANDSHAKE
 
 
 def wait_for_mac(daemon: Daemon, service: Service, name: str, mac: str) -> None:
@@ -91,7 +82,7 @@ def test_a_drained_backend_keeps_its_flows_and_gets_no_others(network: Network) 
         assert network.answering() == {"b1", "b4"}
         assert kept.errors() == []
     assert tally.requests > 0
-    assert unlucky(tally, changes=3)
+    assert tally.errors == []
 
 
 @pytest.mark.parametrize("how", ["remove", "down"])
@@ -113,8 +104,8 @@ def test_flows_of_other_backends_survive_the_loss_of_one(network: Network, how: 
         assert [flow.error for flow in others if flow.error] == []
         # Steered anew: another backend knows nothing of them, and says so.
         assert [flow for flow in lost if not flow.error] == []
-    # And those that b3 was serving in that very moment.
-    assert unlucky(traffic.stop(), changes=3)
+    # And what b3 was serving in that very moment: that cannot survive.
+    assert len(traffic.stop().errors) <= PARALLEL
 
 
 def test_a_removed_and_an_added_backend_move_no_others(network: Network) -> None:
@@ -136,7 +127,7 @@ def test_a_removed_and_an_added_backend_move_no_others(network: Network) -> None
         )
         time.sleep(HOLD)
         assert kept.errors() == []
-    assert unlucky(traffic.stop(), changes=10)
+    assert traffic.stop().errors == []
 
 
 def test_a_backend_gets_another_mac_address(network: Network) -> None:
