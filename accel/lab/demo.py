@@ -45,6 +45,8 @@ class Demo:
     until: float = 0.0
     tallies: dict[str, Tally] = field(default_factory=dict)
     first_act: dict[str, Tally] = field(default_factory=dict)
+    dying: bool = False  # KILLED is being taken away, or is gone
+    dead: bool = False
     again: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -95,15 +97,16 @@ class Demo:
         self.screen.keep()
 
     def _ask(self, shown: Shown) -> None:
-        """A client that, as clients do, asks once more where a connection broke."""
+        """Over a new connection each; once more only what KILLED may have had as it died."""
         schemes = ["http" if i % _PER_HTTPS else "https" for i in range(self.per_act)]
         urls = [shown.url(scheme) for scheme in schemes]
         for start in range(0, len(urls), _BATCH):
             if time.monotonic() > self.until:
                 break
+            unharmed = self.dead or KILLED not in shown.names
             answers = curl(self.lab.client, urls[start : start + _BATCH], parallel=6, timeout=5.0)
             broken = [answer.url for answer in answers if not answer.ok]
-            if broken:
+            if broken and self.dying and not unharmed:
                 self.again += len(broken)
                 answers = [answer for answer in answers if answer.ok]
                 answers += curl(self.lab.client, broken, timeout=5.0)
@@ -198,7 +201,9 @@ def _acts(demo: Demo) -> None:
     screen.say(f"Act 3: once more, and in the middle the host {KILLED} dies.")
 
     def kill() -> None:
+        demo.dying = True
         demo.set_state(KILLED, State.DOWN)
+        demo.dead = True
         for process in demo.lab.backend(KILLED).namespace.processes:
             process.kill()
         screen.say(f"{KILLED} is set down and its nginx is killed: others answer in its place.")
@@ -240,7 +245,7 @@ def _summary(demo: Demo, seconds: float) -> None:
         write(f"failed: {answer.url}: {answer.error}")
     for problem in demo.problems[:5]:
         write(f"a kept connection broke: {problem}")
-    again = f", {demo.again} asked again" if demo.again else ""
+    again = f", {demo.again} asked again as {KILLED} died" if demo.again else ""
     errors = len(demo.failed) + len(demo.problems)
     verdict = paint(f"{errors} errors", "red" if errors else "green")
     write(f"{demo.requests} requests in {seconds:.0f} s{again}: {verdict}.")
