@@ -88,16 +88,17 @@ class DataPath:
         )
 
     @classmethod
-    def open(cls, pin_root: Path | None, limits: Limits) -> DataPath:
+    def open(cls, pin_root: Path | None, limits: Limits, kept: Path | None = None) -> DataPath:
         """Compile and load; adopt the maps below `pin_root` if they are of this layout.
 
-        Nothing is pinned without `pin_root`. The program is not on any interface before the first
+        Nothing is pinned without `pin_root`. In the folder `kept` stays what was compiled, for the
+        next start. The program is not on any interface before the first
         `sync`, except where an earlier one is: it is replaced then. Raises HostError, ProgramError,
         and InvalidError for limits out of range.
         """
         limits.check()
         folder = pin_root / layout_hash(limits) if pin_root else None
-        return cls(MapSet.open(folder, limits), pin_root)
+        return cls(MapSet.open(folder, limits, kept), pin_root)
 
     # Services and backends
 

@@ -1,72 +1,99 @@
-"""C to bytecode through bcc, and bytecode into the kernel. The one file that imports bcc.
+"""C to bytecode by accel.compiler, and bytecode into the kernel.
 
-bcc compiles and creates the maps; the program itself is loaded here, by bpf(2), so that maps that
-are pinned already can take the place of the ones that bcc made, and the whole verifier log is had.
+What was compiled can be kept in a file, so that the next start need not compile. Maps are made and
+the program is loaded here, by bpf(2), so that maps that are pinned already can take the place of
+new ones, and the whole verifier log is had.
 """
 
 from __future__ import annotations
 
-import atexit
+import contextlib
 import ctypes
+import hashlib
+import importlib.util
+import json
 import os
-import platform
+import resource
 import struct
-import tempfile
-import warnings
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accel import syscall
 from accel.errors import HostError, ProgramError
-from accel.source import BPF_DIR, read_source
+from accel.source import read_source
 
-# What bcc's clang wants of a kernel tree, in as few words as it takes: no kernel headers package.
-_SHIM = {
-    "include/linux/kconfig.h": "#define CONFIG_BPF_SYSCALL 1\n",
-    "include/linux/types.h": "#include <uapi/linux/types.h>\n"
-    "typedef __u8 u8; typedef __u16 u16; typedef __u32 u32; typedef __u64 u64;\n"
-    "typedef __s8 s8; typedef __s16 s16; typedef __s32 s32; typedef __s64 s64;\n"
-    "typedef __u64 __attribute__((aligned(8))) aligned_u64; typedef _Bool bool;\n"
-    "typedef unsigned long size_t; typedef long ssize_t; typedef unsigned long uintptr_t;\n",
-    "include/linux/version.h": "#include <uapi/linux/version.h>\n",
-    "include/linux/compiler.h": "#define __user\n#define __force\n",
-    "include/linux/log2.h": "",
-    "include/asm/page.h": "",
-    "include/asm/ptrace.h": "struct pt_regs;\n",
-    "include/asm/byteorder.h": "#include <uapi/asm/byteorder.h>\n",
-}
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter"]
 _LOAD_MAP_FD = 0x18  # the 64-bit immediate load; BPF_PSEUDO_MAP_FD in its source register
 _PSEUDO_MAP_FD = 1
+_INTEGERS: dict[str, Any] = {
+    of._type_: of
+    for of in (
+        *(
+            ctypes.c_bool,
+            ctypes.c_char,
+            ctypes.c_byte,
+            ctypes.c_ubyte,
+            ctypes.c_short,
+            ctypes.c_ushort,
+            ctypes.c_int,
+        ),
+        *(ctypes.c_uint, ctypes.c_long, ctypes.c_ulong, ctypes.c_longlong, ctypes.c_ulonglong),
+    )
+}
 
 
-@dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """One source file's programs and maps. Owns the maps that bcc created, until `close`."""
+    """One source file's programs and maps. A map is made when it is asked for, or needed."""
 
-    bpf: Any
+    def __init__(self, answer: Mapping[str, Any]) -> None:
+        """`answer` is that of accel.compiler."""
+        self._programs: Mapping[str, str] = answer["programs"]
+        self._maps: Mapping[str, Any] = answer["maps"]
+        self._fds: dict[str, int] = {}
 
-    def table(self, name: str) -> Any:
-        """bcc's table: `Key` and `Leaf` are the ctypes classes of its structs."""
-        return self.bpf[name.encode()]
+    def leaf(self, name: str) -> Any:
+        """The ctypes class of a map's values, as bcc derived it from the C."""
+        return _ctype(self._maps[name]["leaf"])
 
     def map_fd(self, name: str) -> int:
-        """The file descriptor of the map that bcc made; it goes with this object."""
-        return int(self.table(name).map_fd)
+        """The file descriptor of a map, which goes with `close`. Raises HostError."""
+        if name not in self._fds:
+            info = syscall.MapInfo(**self._maps[name]["info"])
+            try:
+                self._fds[name] = syscall.map_create(
+                    info.kind,
+                    info.key_size,
+                    info.value_size,
+                    info.entries,
+                    flags=info.flags,
+                    name=name[:15],
+                )
+            except OSError as error:
+                raise HostError(
+                    f"the kernel makes no map {name} of {info.entries} entries: {error.strerror}",
+                    hint="run as root or with CAP_BPF, and with limits that fit the memory",
+                ) from error
+        return self._fds[name]
 
-    def load(self, function: str, *, maps: Mapping[int, int] | None = None) -> int:
+    def load(self, function: str, *, maps: Mapping[str, int] | None = None) -> int:
         """Load one function as an XDP program and return its file descriptor.
 
-        `maps` puts other maps in the place of bcc's, by file descriptor. Raises ProgramError.
+        `maps` are used in the place of own ones, by name. Raises HostError and ProgramError.
         """
-        code = replace_maps(self.bpf.dump_func(function.encode()), maps or {})
+        code = bytes.fromhex(self._programs[function])
+        numbers = map_numbers(code)
+        fds = {
+            described["number"]: (maps or {}).get(name) or self.map_fd(name)
+            for name, described in self._maps.items()
+            if described["number"] in numbers
+        }
         try:
             return syscall.prog_load(
                 syscall.PROG_XDP,
-                code,
+                replace_maps(code, fds),
                 license="GPL",
                 name=function,
                 attach_type=syscall.ATTACH_XDP,
@@ -79,149 +106,121 @@ class Compiled:
                 hint="run `accel check`; a kernel from 5.10 with CAP_BPF is needed",
             ) from None
 
-
     def close(self) -> None:
-        """Let go of the compiler's memory and of the maps that it made, unless others hold them."""
-        atexit.unregister(self.bpf.cleanup)
-        self.bpf.cleanup()
+        """Let the maps go; the kernel keeps what is pinned or in use."""
+        while self._fds:
+            os.close(self._fds.popitem()[1])
 
 
 def compile_bpf(
-    entry: Path, *, prelude: str = "", defines: Mapping[str, int] | None = None
+    entry: Path,
+    *,
+    prelude: str = "",
+    defines: Mapping[str, int] | None = None,
+    kept: Path | None = None,
 ) -> Compiled:
-    """Compile `entry`, with `prelude` and `defines` in front. Raises ProgramError, HostError."""
-    bcc = import_bcc()
+    """Compile `entry`, with `prelude` and `defines` in front.
+
+    What was compiled is kept in the file `kept`, and taken from there if nothing has changed.
+    Raises ProgramError, HostError.
+    """
+    _lock_any_memory()
     flags = [*_WARNINGS, *(f"-D{name}={value}" for name, value in (defines or {}).items())]
-    text = prelude + read_source(entry)
-    attempts: list[str] = []
-    for tree in _kernel_trees():
-        with tree as environment, _environment(environment), _captured() as errors:
-            try:
-                return Compiled(
-                    bpf=bcc.BPF(text=text.encode(), cflags=flags + _extra_flags(environment))
-                )
-            except Exception as e:  # bcc raises Exception itself
-                attempts.append(f"{errors()}\n{e}".strip())
-    raise ProgramError(
-        f"{entry.name} does not compile:\n{attempts[0]}",
-        log="\n".join(attempts),
-        hint="run `accel check`, and report this with its output",
+    request = json.dumps({"text": prelude + read_source(entry), "flags": flags})
+    digest = hashlib.sha256(f"{request} {_bcc_version()}".encode()).hexdigest()
+    if kept and (answer := _read(kept, digest)):
+        return Compiled(answer)
+    answer = _compile(entry.name, request)
+    if kept:
+        # The flow keys are in the bytecode.
+        keep_secret(kept, json.dumps({"digest": digest, "answer": answer}))
+    return Compiled(answer)
+
+
+def _compile(name: str, request: str) -> Mapping[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "accel.compiler"],
+        input=request,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-
-
-def import_bcc() -> Any:
-    """The bcc module. Raises HostError that says how to install it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import bcc
-    except ImportError as e:
-        raise HostError(
-            f"bcc cannot be imported: {e}",
-            hint="apt install python3-bpfcc (or dnf install python3-bcc), and in a virtual "
-            "environment create it from the distribution's python3 with --system-site-packages",
-        ) from None
-    if not hasattr(bcc, "BPF"):
-        raise HostError(
-            "the module called bcc is not the BPF compiler",
-            hint="pip uninstall bcc; the right one is the distribution's python3-bpfcc",
+    answer = {"refused": f"the compiler ended with {done.returncode}"}
+    with contextlib.suppress(ValueError):
+        answer = json.loads(done.stdout)
+    if "lacks" in answer:
+        raise HostError(answer["lacks"], hint=answer["hint"])
+    if "refused" in answer:
+        log = f"{done.stderr}\n{answer['refused']}".strip()
+        raise ProgramError(
+            f"{name} does not compile:\n{log}",
+            log=log,
+            hint="run `accel check`, and report this with its output",
         )
-    return bcc
+    return answer
+
+
+def _read(kept: Path, digest: str) -> Mapping[str, Any] | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(kept.read_text())
+        if found["digest"] == digest:
+            answer: Mapping[str, Any] = found["answer"]
+            return answer
+    return None
+
+
+def _bcc_version() -> str:
+    """Another one may compile otherwise."""
+    found = importlib.util.find_spec("bcc")
+    return "" if not found or not found.origin else f"{os.stat(found.origin).st_mtime_ns}"
+
+
+def _lock_any_memory() -> None:
+    """Before kernel 5.11 maps count as locked memory."""
+    with contextlib.suppress(OSError, ValueError):
+        infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, infinite)
+
+
+def keep_secret(path: Path, text: str) -> None:
+    """Write `path` for nobody else to read; whole, or not at all if that cannot be."""
+    new = path.with_name(f"{path.name}.new")
+    with contextlib.suppress(OSError):
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(text)
+        new.replace(path)
+
+
+def map_numbers(code: bytes) -> set[int]:
+    """The file descriptors of maps in `code`."""
+    return {immediate for _, immediate in _map_loads(code)}
 
 
 def replace_maps(code: bytes, maps: Mapping[int, int]) -> bytes:
     """`code` with each map file descriptor in it replaced as `maps` says."""
     changed = bytearray(code)
-    for offset in range(0, len(code), 8):
-        opcode, registers, _, immediate = struct.unpack_from("<BBhi", changed, offset)
-        if opcode == _LOAD_MAP_FD and registers >> 4 == _PSEUDO_MAP_FD and immediate in maps:
+    for offset, immediate in _map_loads(code):
+        if immediate in maps:
             struct.pack_into("<i", changed, offset + 4, maps[immediate])
     return bytes(changed)
 
 
-def _kernel_trees() -> Iterator[Any]:
-    """The shim, where the C library's kernel headers are; then what bcc itself would find."""
-    if _uapi_dirs():
-        yield _shim_tree()
-    if (
-        Path(f"/lib/modules/{platform.release()}/build").exists()
-        or Path("/sys/kernel/kheaders.tar.xz").exists()
-    ):
-        yield _real_tree()
-    elif not _uapi_dirs():
-        raise HostError(
-            "no headers to compile with",
-            hint="apt install linux-libc-dev (the C library's kernel headers are enough)",
-        )
+def _map_loads(code: bytes) -> Iterator[tuple[int, int]]:
+    """Where a map is loaded, and its file descriptor."""
+    for offset in range(0, len(code), 8):
+        opcode, registers, _, immediate = struct.unpack_from("<BBhi", code, offset)
+        if opcode == _LOAD_MAP_FD and registers >> 4 == _PSEUDO_MAP_FD:
+            yield offset, immediate
 
 
-def _uapi_dirs() -> dict[str, Path]:
-    """linux, asm and asm-generic of linux-libc-dev, or nothing if one is missing."""
-    machine = f"{platform.machine()}-linux-gnu"
-    found = {}
-    for name in ("linux", "asm", "asm-generic"):
-        places = [Path("/usr/include") / name, Path("/usr/include") / machine / name]
-        here = next((p for p in places if p.is_dir()), None)
-        if here is None:
-            return {}
-        found[name] = here
-    return found
-
-
-@contextmanager
-def _shim_tree() -> Iterator[dict[str, str]]:
-    with tempfile.TemporaryDirectory(prefix="accel-shim-") as name:
-        root = Path(name)
-        for path, text in _SHIM.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
-        (root / "include/uapi").mkdir()
-        for link, target in _uapi_dirs().items():
-            (root / "include/uapi" / link).symlink_to(target)
-        yield {"BCC_KERNEL_SOURCE": name}
-
-
-@contextmanager
-def _real_tree() -> Iterator[dict[str, str]]:
-    yield {}
-
-
-def _extra_flags(environment: Mapping[str, str]) -> list[str]:
-    # With the shim bcc's own bpf.h is the only one; kernels' full headers warn by themselves.
-    return ["-D__LINUX_BPF_H__"] if environment else ["-Wno-error"]
-
-
-@contextmanager
-def _environment(changes: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _captured() -> Iterator[Any]:
-    """What clang writes to standard error, as text, instead of on the terminal."""
-    ctypes.CDLL(None).fflush(None)
-    with tempfile.TemporaryFile() as file:
-        saved = os.dup(2)
-        os.dup2(file.fileno(), 2)
-
-        def text() -> str:
-            file.seek(0)
-            return file.read().decode(errors="replace").strip()
-
-        try:
-            yield text
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-
-
-__all__ = ["BPF_DIR", "Compiled", "compile_bpf", "import_bcc", "replace_maps"]
+def _ctype(described: Any) -> Any:
+    """The ctypes class that accel.compiler described."""
+    if isinstance(described, str):
+        return _INTEGERS[described]
+    if isinstance(described, list):
+        length, of = described
+        return _ctype(of) * length
+    base = ctypes.Union if described["union"] else ctypes.Structure
+    fields = [(name, _ctype(of)) for name, of in described["fields"].items()]
+    return type("Leaf", (base,), {"_fields_": fields})

@@ -6,6 +6,7 @@ never mistaken for ours: a new layout gets a folder of its own beside the old on
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import os
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from accel import syscall
 from accel.errors import HostError
 from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
-from accel.loader import Compiled, compile_bpf
+from accel.loader import Compiled, compile_bpf, keep_secret
 from accel.placed import Limits
 from accel.source import BPF_DIR, read_constants, read_source
 
@@ -39,8 +40,8 @@ _FLOW_KEYS = [f"FLOW_KEY_{use}_{i}" for use in ("TAG", "BUCKET") for i in range(
 
 
 def defines(limits: Limits) -> dict[str, int]:
-    """What the C is compiled with. Two words of the flow cache for each flow that is expected."""
-    buckets = 1 << max(3, (2 * limits.flows // CONSTANTS["WAYS"] - 1).bit_length())
+    """What the C is compiled with."""
+    buckets = 1 << max(3, (limits.flows // CONSTANTS["WAYS"] - 1).bit_length())
     return {
         "MAX_SERVICES": limits.services,
         # Two entries for each service at the most, its own and its address's: half full then.
@@ -85,15 +86,21 @@ class MapSet:
     _mapped: dict[str, mmap.mmap] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path | None, limits: Limits) -> MapSet:
+    def open(cls, folder: Path | None, limits: Limits, kept: Path | None = None) -> MapSet:
         """Compile, and adopt the maps pinned in `folder` or pin new ones there.
 
-        Raises HostError (bcc, bpffs, memory) and ProgramError.
+        What was compiled stays in the folder `kept`. Raises HostError (bcc, bpffs, memory) and
+        ProgramError.
         """
         pinned = _pinned(folder) if folder else {}
-        keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys()
+        keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys(kept)
         prelude = "".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True))
-        compiled = compile_bpf(BPF_DIR / "gateway.c", prelude=prelude, defines=defines(limits))
+        compiled = compile_bpf(
+            BPF_DIR / "gateway.c",
+            prelude=prelude,
+            defines=defines(limits),
+            kept=kept / "gateway.json" if kept else None,
+        )
         fds = pinned or {name: os.dup(compiled.map_fd(name)) for name in NAMES}
         maps = cls(compiled=compiled, limits=limits, folder=folder, fds=fds, adopted=bool(pinned))
         if not pinned:
@@ -103,10 +110,9 @@ class MapSet:
         return maps
 
     def load(self) -> int:
-        """The program over these maps; its file descriptor. bcc, and what it made, go then."""
-        ours = {self.compiled.map_fd(name): fd for name, fd in self.fds.items()}
+        """The program over these maps; its file descriptor."""
         try:
-            return self.compiled.load("gateway", maps=ours)
+            return self.compiled.load("gateway", maps=self.fds)
         finally:
             self.compiled.close()
 
@@ -133,8 +139,8 @@ class MapSet:
         return possible_cpus()
 
     def leaf(self, name: str) -> Any:
-        """The ctypes class of a map's value, derived from the C."""
-        return self.compiled.table(name).Leaf
+        """The ctypes class of a map's values, derived from the C."""
+        return self.compiled.leaf(name)
 
     def _pin(self, folder: Path) -> None:
         try:
@@ -165,8 +171,17 @@ def _pinned(folder: Path) -> dict[str, int]:
         return {}
 
 
-def _new_flow_keys() -> list[int]:
-    return [secrets.randbits(64) for _ in _FLOW_KEYS]
+def _new_flow_keys(kept: Path | None) -> list[int]:
+    """Random ones, or those of the last time: they are compiled in, so others would be compiled."""
+    path = kept / "flow-keys" if kept else None
+    with contextlib.suppress(OSError, ValueError):
+        keys = [int(key, 16) for key in path.read_text().split()] if path else []
+        if len(keys) == len(_FLOW_KEYS):
+            return keys
+    keys = [secrets.randbits(64) for _ in _FLOW_KEYS]
+    if path:
+        keep_secret(path, "".join(f"{key:016x}\n" for key in keys))
+    return keys
 
 
 def _read_flow_keys(settings: int) -> list[int]:

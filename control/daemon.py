@@ -18,7 +18,6 @@ from accel import __version__
 from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
-from accel.control.memory import give_back
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
 from accel.control.tls import tls_of
@@ -117,7 +116,6 @@ async def _serve(
             "adopted at" if gateway.data_path.adopted else "new at",
             gateway.data_path.pin_path,
         )
-        give_back()
         journal.notify("READY=1")
         await end.wait()
         journal.notify("STOPPING=1")

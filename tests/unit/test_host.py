@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accel.control import bpffs, journal, memory
+from accel.control import bpffs, journal
 from accel.control.files import Locks
 from accel.errors import HostError, LockedError
 
@@ -87,24 +87,3 @@ def test_a_lock_is_exclusive_and_ends_with_its_holder(tmp_path: Path) -> None:
 def test_a_lock_that_cannot_be_made_says_where() -> None:
     with pytest.raises(HostError, match=r"cannot open the lock /proc/x\.lock"):
         Locks().take(Path("/proc/x.lock"), "--state")
-
-
-def test_only_the_code_of_the_compiler_is_given_back() -> None:
-    """Never what may have been written to: relocated constants and data."""
-    lib = "08:01 77 /usr/lib"
-    maps = f"""\
-7f00-7f01 r-xp 00000000 {lib}/x86_64-linux-gnu/libLLVM-14.so.1
-7f01-7f02 r--p 00001000 {lib}/x86_64-linux-gnu/libLLVM-14.so.1
-7f02-7f03 rw-p 00002000 {lib}/x86_64-linux-gnu/libLLVM-14.so.1
-7f10-7f20 r-xp 00000000 {lib}/llvm-14/lib/libclang-cpp.so.14
-7f20-7f21 r-xp 00000000 {lib}/libbcc.so.0.26.0
-7f30-7f40 r-xp 00000000 {lib}/libc.so.6
-7f40-7f50 rw-p 00000000 00:00 0
-7f50-7f60 r-xp 00000000 00:00 0 [vdso]
-"""
-    found = memory.compiler_code(maps)
-    assert found == [(0x7F00, 0x7F01), (0x7F10, 0x7F20), (0x7F20, 0x7F21)]
-
-
-def test_giving_back_harms_nobody() -> None:
-    memory.give_back()

@@ -1,0 +1,82 @@
+"""What was compiled is kept for the next start, and used only if nothing has changed since."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from packets import LINK, tcp, to_api
+from rig import LIMITS
+from world import WAYS, World
+
+from accel import loader
+from accel.datapath import DataPath
+from accel.placed import Limits
+
+FRAME = bytes(LINK / to_api(4) / tcp(WAYS["ipip4"].port))
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One entry for each run of the compiler."""
+    runs: list[str] = []
+    real = loader._compile
+
+    def counted(name: str, request: str) -> object:
+        runs.append(name)
+        return real(name, request)
+
+    monkeypatch.setattr(loader, "_compile", counted)
+    return runs
+
+
+def left_by(kept: Path | None, limits: Limits = LIMITS) -> bytes:
+    """What a data path makes of a frame."""
+    datapath = DataPath.open(None, limits, kept)
+    try:
+        datapath.sync(list(World().services.values()))
+        return datapath.run(FRAME).frame
+    finally:
+        datapath.close()
+
+
+def test_the_next_start_compiles_nothing(tmp_path: Path, compilations: list[str]) -> None:
+    first = left_by(tmp_path)
+    assert left_by(tmp_path) == first != FRAME
+    assert compilations == ["gateway.c"]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_other_limits_are_another_program(tmp_path: Path, compilations: list[str]) -> None:
+    left_by(tmp_path)
+    left_by(tmp_path, Limits(services=64, backends=256, flows=64))
+    assert len(compilations) == 2
+
+
+@pytest.mark.parametrize("name", ["gateway.json", "flow-keys"])
+@pytest.mark.parametrize("found", ["", '{"digest": 1}'])
+def test_a_broken_file_is_written_anew(
+    tmp_path: Path, compilations: list[str], name: str, found: str
+) -> None:
+    left_by(tmp_path)
+    whole = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(found)
+    left_by(tmp_path)
+    assert len(compilations) == 2
+    assert len((tmp_path / name).read_text()) == len(whole)
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(compilations: list[str]) -> None:
+    assert left_by(Path("/proc")) != FRAME
+    assert left_by(None) != FRAME
+    assert len(compilations) == 2
+
+
+def test_a_compiler_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def died(*_: object, **__: object) -> object:
+        return subprocess.CompletedProcess([], -9, stdout="", stderr="Killed")
+
+    monkeypatch.setattr(subprocess, "run", died)
+    with pytest.raises(loader.ProgramError, match=r"Killed\nthe compiler ended with -9"):
+        left_by(None)
