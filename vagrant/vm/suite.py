@@ -14,6 +14,7 @@ TESTS = (
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
     "tests/wire/test_modes.py",
     "tests/wire/test_kernel_decap.py",
+    "tests/wire/test_vlan.py",
     "tests/wire/test_netlink.py::test_a_vlan_device",
 )
 EACH_SECONDS = 400  # a test, and what sets it up
