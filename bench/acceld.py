@@ -64,7 +64,8 @@ class Host:
 
     def forget(self) -> None:
         """The next daemon starts from nothing."""
-        (self.folder / "state.db").unlink(missing_ok=True)
+        for path in self.folder.iterdir():
+            path.unlink()
         for path in self.pins.glob("*/*"):
             path.unlink()
 

@@ -44,14 +44,20 @@ def run() -> Iterator[Result]:
 
 
 def _start(host: Host) -> Iterator[Result]:
-    ready, resident = [], []
+    first, again, resident = [], [], []
     for _ in range(ROUNDS):
         host.forget()
         with host.daemon() as daemon:
-            ready.append(daemon.ready)
+            first.append(daemon.ready)
+        with host.daemon() as daemon:
+            again.append(daemon.ready)
             resident.append(daemon.resident)
-    note = f"to the first answer; middle {np.median(ready):.2f} s, slowest {max(ready):.2f} s"
-    yield result("daemon_ready", min(ready), "s", most=1, rounds=ROUNDS, note=note)
+    for name, took, what in (
+        ("daemon_ready", first, "the first start, which compiles"),
+        ("daemon_ready_again", again, "a later start"),
+    ):
+        note = f"{what}; middle {np.median(took):.2f} s, slowest {max(took):.2f} s"
+        yield result(name, min(took), "s", most=1, rounds=ROUNDS, note=note)
     yield result("daemon_resident", max(resident), "MB", most=150, rounds=ROUNDS, note="no service")
 
 
