@@ -47,6 +47,7 @@ class Link:
     up: bool
     flags: int
     programs: tuple[str, ...]
+    link_local: bool
 
 
 def run(interface: str) -> Iterator[Finding]:
@@ -61,6 +62,7 @@ def run(interface: str) -> Iterator[Finding]:
     yield vlan(found)
     yield lro(found)
     yield mtu(found)
+    yield link_local(found)
 
 
 def look(interface: str) -> Link | Finding:
@@ -72,6 +74,7 @@ def look(interface: str) -> Link | Finding:
         return fail(interface, "there is no such interface", f"name one of {names}")
     try:
         link = _ip("-details", "link", "show", "dev", interface)[0]
+        local = _ip("-6", "address", "show", "dev", interface, "scope", "link")
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return warn(interface, "cannot be looked at without ip", "apt install iproute2")
     return Link(
@@ -81,6 +84,7 @@ def look(interface: str) -> Link | Finding:
         up="UP" in link["flags"],
         flags=_ethtool_value(interface, _GFLAGS),
         programs=_programs(link),
+        link_local=any(found.get("addr_info") for found in local),
     )
 
 
@@ -159,6 +163,19 @@ def mtu(link: Link) -> Finding:
         " senders of larger ones are told so",
         f"on the way to the backends: ip link set {link.name} mtu {_USUAL_MTU + most}; or let"
         f" backends announce a smaller MSS: ip route change ... advmss {link.mtu - most - 60}",
+    )
+
+
+def link_local(link: Link) -> Finding:
+    """Without such an address the kernel asks for no IPv6 neighbour (RFC 4861 7.2.2)."""
+    name = f"{link.name}: IPv6"
+    if link.link_local:
+        return ok(name, "has a link-local address")
+    return warn(
+        name,
+        "no link-local address: no IPv6 backend or router is found behind it",
+        f"if any is: sysctl -w net/ipv6/conf/{link.name}/disable_ipv6=0, and ip link set"
+        f" {link.name} addrgenmode eui64; it gets one when it is up",
     )
 
 

@@ -229,6 +229,7 @@ def link(**changes: Any) -> Link:
         "up": True,
         "flags": 0,
         "programs": (),
+        "link_local": True,
     }
     return Link(**{**facts, **changes})
 
@@ -248,6 +249,8 @@ def link(**changes: Any) -> Link:
         ("mtu", {}, "ok", "9000"),
         ("mtu", {"mtu": 1548}, "ok", "1548"),
         ("mtu", {"mtu": 1547}, "warn", "1507 in ipip, 1499 in gue"),
+        ("link_local", {}, "ok", "has a link-local address"),
+        ("link_local", {"link_local": False}, "warn", "ip link set eth1 addrgenmode eui64"),
     ],
 )
 def test_interface(probe: str, changes: dict[str, Any], level: str, says: str) -> None:

@@ -58,6 +58,7 @@ def test_a_veth_pair(namespace: str) -> None:
     assert found["near: native XDP"]["found"] == "tried: driver veth has it"
     assert found["near: programs"]["found"] == "no XDP program yet"
     assert found["near: MTU"]["level"] == "warn"
+    assert found["near: IPv6"]["level"] == "ok"
     assert found["routing rules"]["level"] == "ok"
     for probe in ("XDP", "gateway program", "bcc", "headers"):
         assert found[probe]["level"] == "ok", found[probe]
@@ -66,12 +67,13 @@ def test_a_veth_pair(namespace: str) -> None:
 
 
 def test_what_is_unusual_is_seen(namespace: str) -> None:
-    _ip(namespace, "link", "set", "near", "mtu", "2000", "down")
+    _ip(namespace, "link", "set", "near", "mtu", "2000", "down", "addrgenmode", "none")
     _ip(namespace, "rule", "add", "from", "192.0.2.1", "table", "77")
     subprocess.run(_inside(namespace, "ethtool", "-K", "near", "rxvlan", "off"), check=True)
     found = _check(namespace, "near")
     assert found["near: link"]["level"] == "warn"
     assert found["near: MTU"]["level"] == "ok"
+    assert found["near: IPv6"]["level"] == "warn"
     assert found["near: VLAN offload"]["level"] == "ok"
     assert "table 77" in found["routing rules"]["found"]
     assert _check(namespace, "far")["far: VLAN offload"]["level"] == "warn"
