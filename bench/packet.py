@@ -87,10 +87,12 @@ def growth() -> Iterator[Result]:
             yield result(f"yardstick_flows_{flows}", usual, "ns", rounds=5, note="the same")
 
 
-def measure(harness: Harness, *runs: Run, rounds: int = ROUNDS) -> tuple[float, ...]:
+def measure(
+    harness: Harness, *runs: Run, rounds: int = ROUNDS, floor: Run | None = None
+) -> tuple[float, ...]:
     """ns per packet of each run, net of the wrapper with the same packets."""
     first = runs[0]
-    floor = Run(program=harness.nothing, frame=first.frame, flows=first.flows)
+    floor = floor or Run(program=harness.nothing, frame=first.frame, flows=first.flows)
     for run in runs:
         harness.go(run, run.flows or _FULL)
     harness.measure((*runs, floor), rounds)
