@@ -62,6 +62,11 @@ def boot(
         "-kernel", str(kernel.vmlinuz), "-initrd", str(ram),
         "-append", f"{_KERNEL_LINE} {arguments}",
     ]  # fmt: skip
+    for name in ("near", "far"):  # two interfaces, with a wire in between
+        command += ["-netdev", f"hubport,hubid=0,id={name}"]
+        # What a driver needs off for native XDP is not offered.
+        offloads = "".join(f",guest_{x}=off" for x in ("csum", "tso4", "tso6", "ecn", "ufo"))
+        command += ["-device", f"virtio-net-pci,netdev={name}{offloads}"]
     for disk in disks:
         command += ["-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
     started = time.monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 TESTS = (
     "tests/datapath/test_parse.py",
     "tests/datapath/test_forward.py",
+    "tests/datapath/test_virtio.py",
     "tests/datapath/test_too_big.py",
     "tests/datapath/test_flows.py",
     "tests/datapath/test_decap.py",

@@ -1,0 +1,75 @@
+"""Native XDP on real virtio-net interfaces: a machine has two of them, with a wire in between."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packets import CLIENT_PORT, LINK, leaves, tcp, to_api
+from rig import Rig
+from scapy.all import Ether
+from world import HOP_MAC, WAYS, mac
+
+from accel.errors import HostError
+
+NEAR, FAR = "eth0", "eth1"  # vagrant/vm/boot.py
+PACKETS = 64
+_ALL = 3  # ETH_P_ALL
+
+
+@pytest.fixture
+def far(rig: Rig) -> Iterator[socket.socket]:
+    """Raw frames at the far end; at the near one all next hops are, so all is sent back."""
+    for name in (NEAR, FAR):
+        if Path(f"/sys/class/net/{name}/device/driver").resolve().name != "virtio_net":
+            pytest.skip("no two virtio-net interfaces here")
+        subprocess.run(["ip", "link", "set", name, "up", "promisc", "on"], check=True)
+    index = socket.if_nametoindex(NEAR)
+    for name, placed in rig.world.services.items():
+        backends = tuple(
+            replace(b, next_hop=replace(b.next_hop, ifindex=index) if b.next_hop else None)
+            for b in placed.backends
+        )
+        rig.world.services[name] = replace(placed, backends=backends)
+    rig.place()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL)) as raw:
+        raw.bind((FAR, 0))
+        raw.settimeout(20)
+        yield raw
+
+
+@pytest.mark.parametrize("way", ["ipip4", "gue6", "l2dsr"])
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_what_comes_in_leaves_for_a_backend(
+    rig: Rig, far: socket.socket, way: str, mode: str
+) -> None:
+    try:
+        attached = rig.datapath.attach(NEAR, mode)
+    except HostError as error:
+        pytest.skip(f"no {mode} XDP on virtio-net in this kernel: {error.message}")
+    try:
+        assert attached.xdp_mode == mode
+        for number in range(PACKETS):
+            packet = to_api(4) / tcp(WAYS[way].port, "A", sport=CLIENT_PORT + number)
+            far.send(bytes(LINK / packet))
+            wanted = Ether(bytes(leaves(WAYS[way], packet)))
+            found = Ether(_next_for(far, mac(HOP_MAC)))
+            assert type(found.payload) is type(wanted.payload)
+            assert found.payload.dst == wanted.payload.dst
+            assert bytes(found)[-len(packet) :] == bytes(packet)
+            assert len(found) == len(wanted)
+        counts = rig.counts()
+        assert sum(n for (_, _, verdict), (n, _) in counts.items() if verdict.forward) == PACKETS
+    finally:
+        rig.datapath.detach(NEAR)
+
+
+def _next_for(raw: socket.socket, destination: bytes) -> bytes:
+    while True:
+        frame, address = raw.recvfrom(65536)
+        if frame[:6] == destination and address[2] != socket.PACKET_OUTGOING:
+            return frame
