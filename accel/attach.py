@@ -78,12 +78,16 @@ class Links:
                 self._drop(key)
 
     def move_from(self, other: Links) -> None:
-        """Take over another folder's links."""
+        """Take over another folder's links. They are pinned at any moment, here or there."""
         for key, fd in other._fds.items():
-            if self._folder and other._folder:
+            if key in self._fds:  # taken over already by a daemon that did not come to an end
+                os.close(fd)
+            else:
+                if self._folder:
+                    syscall.pin(fd, self._path(key))
+                self._fds[key] = fd
+            if other._folder:
                 other._path(key).unlink(missing_ok=True)
-                syscall.pin(fd, self._path(key))
-            self._fds[key] = fd
         other._fds = {}
 
     def attachments(self) -> list[Attachment]:

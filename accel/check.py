@@ -15,20 +15,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel import check_interface, features
+from accel import capabilities, check_interface, features
 from accel.errors import AccelError
 from accel.finding import Finding, fail, ok, warn
 from accel.reach import unreachable
 
 _OLDEST = (5, 10)  # mmapable arrays 5.5, CAP_BPF 5.8, XDP links 5.9, all in the long-term 5.10
 _NO_MEMLOCK = (5, 11)  # BPF memory is charged to the cgroup instead
-_CAPABILITIES = {
-    "CAP_NET_ADMIN": 12,
-    "CAP_NET_RAW": 13,
-    "CAP_SYS_ADMIN": 21,
-    "CAP_PERFMON": 38,
-    "CAP_BPF": 39,
-}
 _PACKAGES = ("google.protobuf", "grpc", "grpc_status", "numpy", "pyroute2", "yaml")
 _LOCKED_BYTES = 256 << 20  # more than the maps of the default limits take
 _BPFFS = "/sys/fs/bpf"
@@ -37,16 +30,15 @@ _BPFFS = "/sys/fs/bpf"
 def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
     """All probes, one after the other: the host, the program, each interface, the daemon."""
     release = platform.release()
-    effective = effective_capabilities(Path("/proc/self/status").read_text())
+    has = capabilities.effective()
     yield kernel(release)
-    yield capabilities(effective)
+    yield allowed(has)
     yield packages([name for name in _PACKAGES if not _importable(name)])
     compiler = bcc()
     yield compiler
     yield headers(Path("/usr/include"), Path(f"/lib/modules/{release}/build"))
     yield btf(Path("/sys/kernel/btf/vmlinux").exists())
-    may_mount = bool(effective >> _CAPABILITIES["CAP_SYS_ADMIN"] & 1)
-    yield bpffs(Path("/proc/mounts").read_text(), may_mount=may_mount)
+    yield bpffs(Path("/proc/mounts").read_text(), may_mount="CAP_SYS_ADMIN" in has)
     yield jit(Path("/proc/sys/net/core/bpf_jit_enable"))
     yield locked_memory(release, resource.getrlimit(resource.RLIMIT_MEMLOCK)[0])
     small = xdp()
@@ -73,25 +65,13 @@ def version_of(release: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def effective_capabilities(status: str) -> int:
-    """The mask in /proc/PID/status."""
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return int(found[1], 16) if found else 0
-
-
-def capabilities(effective: int) -> Finding:
-    """CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON (capabilities(7))."""
-    has = {name for name, bit in _CAPABILITIES.items() if effective >> bit & 1}
-    needed = {"CAP_NET_ADMIN"}
-    if "CAP_SYS_ADMIN" not in has:
-        needed |= {"CAP_BPF", "CAP_PERFMON"}
-    missing = sorted(needed - has)
-    if missing:
+def allowed(has: set[str]) -> Finding:
+    """`has` are the process's capabilities."""
+    if lacks := capabilities.missing(has):
         return fail(
             "capabilities",
-            f"this process lacks {', '.join(missing)}",
-            "run it as root: sudo accel check; a service needs "
-            "AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_NET_RAW CAP_PERFMON",
+            f"this process lacks {', '.join(lacks)}",
+            f"run it as root: sudo accel check; a service needs {capabilities.IN_A_UNIT}",
         )
     if "CAP_NET_RAW" not in has:
         return warn(

@@ -21,7 +21,7 @@ from accel import image, syscall
 from accel.attach import Attachment, Links
 from accel.errors import CapacityError, HostError
 from accel.flows import Flows
-from accel.maps import CONSTANTS, MapSet, layout_hash
+from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
 from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.rings import Rings
 from accel.table import ServiceTable
@@ -324,14 +324,13 @@ class DataPath:
         """Once the maps are right: links of an earlier program run this one from now on."""
         if self._active:
             return
-        self._active = True
-        for folder in sorted(self._root.iterdir()) if self._root else []:
-            if folder != self.pin_path:
-                self._links.move_from(Links(folder))
+        former = [f for f in folders_in(self._root) if f != self.pin_path] if self._root else []
+        for folder in former:
+            self._links.move_from(Links(folder))
         self._links.replace(self._program)
-        for folder in sorted(self._root.iterdir()) if self._root else []:
-            if folder != self.pin_path:
-                _remove_folder(folder)
+        for folder in former:
+            remove_folder(folder)
+        self._active = True
 
     def close(self) -> None:
         """Let go. What is pinned stays, and so does what is attached."""
@@ -346,7 +345,7 @@ class DataPath:
             self.detach(attachment.interface)
         self.close()
         if self.pin_path:
-            _remove_folder(self.pin_path)
+            remove_folder(self.pin_path)
 
 
 def _keys(placed: PlacedService) -> tuple[bytes, bytes]:
@@ -357,9 +356,3 @@ def _keys(placed: PlacedService) -> tuple[bytes, bytes]:
 
 def _all_keys(services: Iterable[PlacedService]) -> set[bytes]:
     return {key for placed in services for key in _keys(placed)}
-
-
-def _remove_folder(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()

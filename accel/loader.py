@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import importlib.util
 import json
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from accel import syscall
+from accel import capabilities, syscall
 from accel.errors import HostError, ProgramError
 from accel.source import read_source
 
@@ -99,6 +100,11 @@ class Compiled:
                 attach_type=syscall.ATTACH_XDP,
             )
         except syscall.VerifierError as e:
+            if e.errno == errno.EPERM:
+                raise HostError(
+                    "the kernel lets this process load no program",
+                    hint="run it as root; in a container allow bpf(2)",
+                ) from e
             tail = "\n".join(e.log.strip().splitlines()[-8:])
             raise ProgramError(
                 f"the kernel refused {function}: {e.strerror}\n{tail}",
@@ -124,6 +130,7 @@ def compile_bpf(
     What was compiled is kept in the file `kept`, and taken from there if nothing has changed.
     Raises ProgramError, HostError.
     """
+    capabilities.require()
     _lock_any_memory()
     flags = [*_WARNINGS, *(f"-D{name}={value}" for name, value in (defines or {}).items())]
     request = json.dumps({"text": prelude + read_source(entry), "flags": flags})

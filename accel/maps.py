@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import mmap
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ NAMES = (
     "budgets",
 )
 CONSTANTS = read_constants("maps.h") | read_constants("flow.h") | read_constants("packet.h")
+_FOLDER = re.compile("[0-9a-f]{12}")  # of layout_hash
 _FLOW_KEYS = [f"FLOW_KEY_{use}_{i}" for use in ("TAG", "BUCKET") for i in range(7)]
 
 
@@ -72,6 +74,18 @@ def layout_hash(limits: Limits) -> str:
     lines = [line for line in text.splitlines() if not line.startswith("#line")]
     seen = "\n".join(lines) + repr(sorted(defines(limits).items()))
     return hashlib.sha256(seen.encode()).hexdigest()[:12]
+
+
+def folders_in(root: Path) -> list[Path]:
+    """Those that data paths have pinned in. Whatever else is in `root` is somebody else's."""
+    return sorted(p for p in root.iterdir() if _FOLDER.fullmatch(p.name) and p.is_dir())
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a data path's pins and its folder."""
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
 
 
 @dataclass(kw_only=True)

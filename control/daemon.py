@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accel import __version__
+from accel import __version__, capabilities
 from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
@@ -55,6 +55,7 @@ def main(
             slots=arguments.max_slots,
         ).check()
         if open_data_path is None:
+            capabilities.require()
             bpffs.ensure(arguments.pin_root)
             open_data_path = partial(RealDataPath.open, kept=arguments.state.parent)
         _take_files(arguments, locks)

@@ -27,12 +27,19 @@ def make_folder(folder: Path, option: str) -> None:
 
 
 def make_socket_folder(socket: Path) -> None:
-    """Make the folder of `socket`, whose mode says who may talk. Raises HostError, InvalidError."""
+    """Make the folder of `socket`, whose mode says who may talk; only sockets are replaced.
+
+    Raises HostError, InvalidError.
+    """
     if len(bytes(socket)) > _SOCKET_PATH_BYTES:
         raise InvalidError(
             "--socket", f"{socket} has over {_SOCKET_PATH_BYTES} bytes", hint="give a shorter one"
         )
     make_folder(socket.parent, "--socket")
+    if socket.exists() and not socket.is_socket():
+        raise HostError(
+            f"{socket} is there, and is no socket", hint="remove it, or give another --socket"
+        )
     mode = stat.S_IMODE(socket.parent.stat().st_mode)
     if mode & 0o007:
         _log.warning("%s has mode %o: not only its group can reach the socket", socket.parent, mode)

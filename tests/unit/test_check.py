@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from accel import check, check_interface
+from accel import capabilities, check, check_interface
 from accel.check_interface import Link
 from accel.cli import exits
 from accel.cli.main import main
@@ -58,7 +58,7 @@ def test_kernel(release: str, level: str) -> None:
 )
 def test_capabilities(mask: int, level: str, lacks: str) -> None:
     status = f"Name:\tx\nCapInh:\t0\nCapEff:\t{mask:016x}\nCapBnd:\tffff\n"
-    found = check.capabilities(check.effective_capabilities(status))
+    found = check.allowed(capabilities.effective(status))
     assert found.level == level
     assert lacks in found.found
     assert complete(found)
