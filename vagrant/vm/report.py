@@ -16,6 +16,23 @@ from vagrant.vm.run import ROOT
 _TAIL = 30  # lines
 PAGE = ROOT / "docs" / "kernels.md"
 _STEERING = "gateway program"
+_INTRODUCTION = (
+    "The gateway needs a kernel from 5.10 on. What each kernel does, as `accel check` found it by"
+    " doing it, and what the tests said there. `make vm-test KERNELS=all` writes this page.",
+    "",
+    "    make vm-test                       # 6.1 and 6.12",
+    "    make vm-test KERNELS='5.10 6.1'    # these",
+    "    make vm-test KERNELS='all --refresh'    # look for newer kernels first",
+    "",
+    "Kernels come out of Debian's packages, one root file system serves them all, and QEMU boots"
+    " it with the checkout in it; both are kept in `~/.cache/accel-vm` (900 MB), as is the output"
+    " of the last run on each kernel. KVM is used where a kernel comes up under it, else software"
+    " emulation. `vagrant/vm/suite.py` lists the tests.",
+    "",
+    "The same kernels stand in `vagrant/Vagrantfile`: `cd vagrant && vagrant up k612 &&"
+    " vagrant ssh k612 -c 'accel demo'`.",
+    "",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +125,7 @@ def page(reports: Sequence[Report]) -> str:
     rule = " --- |"
     lines = [
         "# Kernels",
-        "The gateway needs a kernel from 5.10 on. What each kernel does, as `accel check` found it"
-        " by doing it, and what the tests said there: written by `make vm-test KERNELS=all`.",
-        "",
+        *_INTRODUCTION,
         f"| Feature | for | since | {' | '.join(heads)} |",
         f"| --- | --- | --- |{rule * len(reports)}",
         _row([_STEERING, "steering, all modes", "5.10"], [_cell(r, _STEERING) for r in reports]),
