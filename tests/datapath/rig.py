@@ -15,7 +15,7 @@ from accel.datapath import DataPath, Outcome
 from accel.placed import Limits, PlacedService
 from accel.verdicts import Verdict
 
-LIMITS = Limits(services=64, backends=128, flows=64)
+LIMITS = Limits(services=64, backends=128, flows=128)
 OLD_METADATA = 32  # bytes that a test run takes before kernel 6.8
 FOREVER = (1 << 63).to_bytes(8, "little")  # a budget that is spent for the next 292 years
 ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
