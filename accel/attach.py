@@ -45,6 +45,7 @@ class Links:
         if mode not in ("auto", *_FLAGS):
             raise InvalidError("mode", f"{mode!r} is not auto, native or generic")
         ifindex = _ifindex(interface)
+        self._forget_gone()
         for present in self.attachments():
             if present.interface == interface:
                 if mode in ("auto", present.xdp_mode):
@@ -71,11 +72,9 @@ class Links:
 
     def replace(self, program: int) -> None:
         """All links run `program` from their next packet on."""
-        for key, fd in list(self._fds.items()):
-            if syscall.link_ifindex(fd):
-                syscall.link_update(fd, program)
-            else:  # the interface is gone, and the link with it
-                self._drop(key)
+        self._forget_gone()
+        for fd in self._fds.values():
+            syscall.link_update(fd, program)
 
     def move_from(self, other: Links) -> None:
         """Take over another folder's links. They are pinned at any moment, here or there."""
@@ -113,6 +112,12 @@ class Links:
         if self._folder:
             syscall.pin(fd, self._path((ifindex, mode)))
         return Attachment(interface=interface, xdp_mode=mode)
+
+    def _forget_gone(self) -> None:
+        """Links go with their interfaces; the numbers of these may be given out again."""
+        for key, fd in list(self._fds.items()):
+            if not syscall.link_ifindex(fd):
+                self._drop(key)
 
     def _drop(self, key: tuple[int, str]) -> None:
         fd = self._fds.pop(key)
@@ -152,5 +157,5 @@ def _refused(e: OSError, interface: str, mode: str) -> HostError:
     hint = {
         _EBUSY: f"see it with `ip link show {interface}`, and take it away first",
         _ERANGE: f"ip link set {interface} mtu 3498, or less",
-    }.get(e.errno or 0, "try --mode generic")
+    }.get(e.errno or 0, "try generic mode")
     return HostError(f"cannot attach to {interface}: {what}", hint=hint)

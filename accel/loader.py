@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import resource
 import struct
 import subprocess
@@ -73,10 +74,7 @@ class Compiled:
                     name=name[:15],
                 )
             except OSError as error:
-                raise HostError(
-                    f"the kernel makes no map {name} of {info.entries} entries: {error.strerror}",
-                    hint="run as root or with CAP_BPF, and with limits that fit the memory",
-                ) from error
+                raise _no_map(name, str(error.strerror)) from error
         return self._fds[name]
 
     def load(self, function: str, *, maps: Mapping[str, int] | None = None) -> int:
@@ -144,6 +142,13 @@ def compile_bpf(
     return Compiled(answer)
 
 
+def _no_map(name: str, problem: str) -> HostError:
+    return HostError(
+        f"the kernel makes no map {name}: {problem}",
+        hint="lower the limits, or let this process have more memory",
+    )
+
+
 def _compile(name: str, request: str) -> Mapping[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "accel.compiler"],
@@ -159,6 +164,8 @@ def _compile(name: str, request: str) -> Mapping[str, Any]:
         raise HostError(answer["lacks"], hint=answer["hint"])
     if "refused" in answer:
         log = f"{done.stderr}\n{answer['refused']}".strip()
+        if found := re.search(r"could not open bpf map: (\w+), error: (.+)", log):
+            raise _no_map(found[1], found[2])
         raise ProgramError(
             f"{name} does not compile:\n{log}",
             log=log,

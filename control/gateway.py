@@ -262,6 +262,7 @@ class Gateway:
             self.hops.widen()
             try:
                 await self.exclusively(self.data_path.tick)
+                await self.exclusively(self._interfaces.keep)
                 await self.catch_up()
             except AccelError as error:
                 _log.error("%s; trying again", error)

@@ -21,24 +21,50 @@ class Interfaces:
     def __init__(self, store: Store, data_path: DataPath) -> None:
         self._store = store
         self._data_path = data_path
+        self._problems: dict[str, str] = {}  # that were logged last
 
     def restore(self, new: Iterable[str], xdp_mode: str) -> None:
         """Attach and detach as is stored, and attach those of `new` that nobody spoke of before.
 
-        What is stored and cannot be done is logged. Raises NotFoundError, HostError for a new one.
+        What is stored and cannot be done is logged. If one of the new ones cannot be attached none
+        is: raises NotFoundError, HostError.
+        """
+        stored, attached = self._store.attachments(), self._attached()
+        unspoken = [interface for interface in dict.fromkeys(new) if interface not in stored]
+        for interface in unspoken:
+            _check(interface)
+        for interface, (wanted, _) in stored.items():
+            if not wanted and interface in attached:
+                self._data_path.detach(interface)
+        self.keep()
+        done: list[str] = []
+        try:
+            for interface in unspoken:
+                self.attach(interface, xdp_mode)
+                done.append(interface)
+        except AccelError:
+            for interface in done:
+                self._data_path.detach(interface)
+                self._store.forget_attachment(interface)
+            raise
+
+    def keep(self) -> None:
+        """Attach what is to be attached and is not: an interface that was away is back, say.
+
+        To be called about once a second. A problem is logged once.
         """
         attached = self._attached()
         for interface, (wanted, mode) in self._store.attachments().items():
-            try:
-                if wanted and interface not in attached:
+            problem = ""
+            if wanted and interface not in attached:
+                try:
+                    _check(interface)
                     log_attachment(self._data_path.attach(interface, mode))
-                elif not wanted and interface in attached:
-                    self._data_path.detach(interface)
-            except AccelError as error:
-                _log.error("interface %s: %s", interface, error)
-        for interface in new:
-            if interface not in self._store.attachments():
-                self.attach(interface, xdp_mode)
+                except AccelError as error:
+                    problem = str(error)
+            if problem and problem != self._problems.get(interface):
+                _log.error("%s; trying again", problem)
+            self._problems[interface] = problem
 
     def attach(self, interface: str, xdp_mode: str) -> Attachment:
         """Steer what arrives there, also after a restart. `xdp_mode`: "auto", "native", "generic".

@@ -16,7 +16,7 @@ from typing import Any
 from accel.control.placement import Placement, Pool, Slot, pool_of
 from accel.control.rows import backend_of, columns, object_of, service_of, text_of
 from accel.control.state import Change, State
-from accel.errors import ExpiredError, HostError
+from accel.errors import ExpiredError, HostError, InvalidError
 from accel.model import Backend, Service
 
 SCHEMA_VERSION = 1
@@ -88,7 +88,17 @@ class Store:
         self._db.close()
 
     def load(self) -> State:
-        """The state as it was last written."""
+        """The state as it was last written. Raises HostError if the file is damaged."""
+        try:
+            return self._load()
+        except (sqlite3.Error, LookupError, ValueError, TypeError, InvalidError) as error:
+            raise HostError(
+                f"the state file {self.path} is damaged: {error}",
+                hint="put a copy of it there; or move it away, start, and apply the configuration "
+                "again: there is no service from the start to then",
+            ) from error
+
+    def _load(self) -> State:
         services: dict[str, Service] = {}
         backends: dict[str, dict[str, Backend]] = {}
         indices: dict[str, Slot] = {}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceld import Acceld
+from acceld import REAL, Acceld
 from here import Here
+from objects import MACS
 
+from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.namespace import Namespace
 from accel.placed import Limits
 
 
@@ -37,3 +41,31 @@ def here(folder: Path, limits: Limits) -> Iterator[Here]:
 @pytest.fixture
 def acceld(folder: Path) -> Acceld:
     return Acceld(folder=folder)
+
+
+@pytest.fixture
+def network() -> Iterator[Namespace]:
+    """Interface `in` with 10.0.0.254/24, where 10.0.0.1 and 10.0.0.2 are known neighbours."""
+    namespace = Namespace(f"control-{os.getpid()}")
+    ip = namespace.netlink
+    ip.link("add", ifname="in", kind="veth", peer={"ifname": "out"})
+    index = namespace.index("in")
+    for name in ("in", "out"):
+        ip.link("set", index=namespace.index(name), state="up")
+    ip.addr("add", index=index, address="10.0.0.254", prefixlen=24)
+    for address, mac in MACS.items():
+        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent")
+    yield namespace
+    namespace.remove()
+
+
+@pytest.fixture
+def real(folder: Path, network: Namespace) -> Iterator[Acceld]:
+    yield Acceld(
+        folder=folder,
+        program=REAL,
+        pin_root=mount_bpffs(folder) / "accel",
+        prefix=("nsenter", f"--net={network.path}"),
+    )
+    remove_folder(folder)
+    folder.mkdir()

@@ -7,6 +7,9 @@ from typing import Any
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 
+MACS = {"10.0.0.1": "02:00:00:00:00:a1", "10.0.0.2": "02:00:00:00:00:a2"}
+"""Of the neighbours that the fixture `network` has."""
+
 
 def service(name: str = "web", **fields: Any) -> model_pb2.Service:
     given: dict[str, Any] = {

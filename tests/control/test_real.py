@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
-from acceld import REAL, Acceld, Running
+from acceld import Acceld, Running
 from here import details_of
-from objects import backend, service, web
+from objects import MACS, backend, service, web
 
-from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
-
-MACS = {"10.0.0.1": "02:00:00:00:00:a1", "10.0.0.2": "02:00:00:00:00:a2"}
-
-
-@pytest.fixture
-def network() -> Iterator[Namespace]:
-    """Interface `in` with 10.0.0.254/24, where 10.0.0.1 and 10.0.0.2 are known neighbours."""
-    namespace = Namespace(f"control-{os.getpid()}")
-    ip = namespace.netlink
-    ip.link("add", ifname="in", kind="veth", peer={"ifname": "out"})
-    index = namespace.index("in")
-    for name in ("in", "out"):
-        ip.link("set", index=namespace.index(name), state="up")
-    ip.addr("add", index=index, address="10.0.0.254", prefixlen=24)
-    for address, mac in MACS.items():
-        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent")
-    yield namespace
-    namespace.remove()
-
-
-@pytest.fixture
-def real(folder: Path, network: Namespace) -> Iterator[Acceld]:
-    yield Acceld(
-        folder=folder,
-        program=REAL,
-        pin_root=mount_bpffs(folder) / "accel",
-        prefix=("nsenter", f"--net={network.path}"),
-    )
-    remove_folder(folder)
-    folder.mkdir()
 
 
 def explain(running: Running, port: int = 40000, *, syn: bool = True) -> pb.ExplainResponse:
