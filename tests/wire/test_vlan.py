@@ -9,7 +9,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from steering import SERVICE, a_service, errors, its_backends, spread, url
 
 from accel.answers import Target
-from accel.lab import Lab, Topology
+from accel.lab import Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.hosts import INTERFACE
 from accel.lab.load import curl
@@ -38,7 +38,8 @@ def lab() -> Iterator[Lab]:
             far = lab.segments[2].ipv4 if version == 4 else lab.segments[2].ipv6
             gateway.run(["ip", "route", "replace", str(far), "via", router_end])
         lab.serve(list(SERVICE.values()))
-        lab.unwrap()
+        sources = [gateway_end for _, gateway_end, _ in ENDS.values()]
+        unwrap.start(lab.backends, interface=INTERFACE, allow=sources)
         yield lab
 
 
