@@ -17,6 +17,7 @@ _KERNEL_LINE = (
     " net.ifnames=0 no_timer_check"
 )
 _PROBE_SECONDS = 8
+_UP_SECONDS = 300  # 10 on an idle host; a kernel that is not up by then never will be
 _UP = "accel-vm: up"
 
 
@@ -74,10 +75,12 @@ def boot(
     with (folder / "qemu.txt").open("wb") as words:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
         try:
-            while process.poll() is None and time.monotonic() - started < seconds:
+            limit = min(seconds, _UP_SECONDS)
+            while process.poll() is None and time.monotonic() - started < limit:
                 time.sleep(0.1)
                 if up_after is None and _UP in output.read_text(errors="replace"):
                     up_after = time.monotonic() - started
+                    limit = seconds
         finally:
             timed_out = process.poll() is None
             process.kill()
