@@ -15,6 +15,7 @@ import pytest
 from acceld import Acceld, Running
 from objects import backend, service, web
 
+from accel import syscall
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
 
@@ -191,6 +192,30 @@ def test_a_pin_folder_that_is_not_whole(real: Acceld, network: Namespace, gone: 
         assert attached(second) == ["in"]
         question = pb.ExplainRequest(service="web", from_address="198.51.100.7", from_port=4)
         assert second.stub.Explain(question).verdict == "forward_new"
+
+
+def test_a_replacement_that_was_cut_off(real: Acceld, network: Namespace) -> None:
+    """Other limits are other maps. The link is pinned beside both when the daemon is killed."""
+    with real.running("--interface", "in", "--max-flows", "1024") as first:
+        first.stub.Apply(web())
+        first.terminate()
+    assert real.pin_root is not None
+    (former,) = real.pin_root.iterdir()
+    with real.running() as second:
+        assert attached(second) == ["in"]
+        second.process.kill()
+        second.process.wait()
+    (present,) = real.pin_root.iterdir()
+    (link,) = present.glob("link_*")
+    former.mkdir()
+    fd = syscall.pinned(link)
+    syscall.pin(fd, former / link.name)
+    os.close(fd)
+    with real.running() as third:
+        assert attached(third) == ["in"]
+        assert list(real.pin_root.iterdir()) == [present]
+        third.stub.Detach(pb.DetachRequest(interface="in"))
+    assert not xdp_of(network, "in")
 
 
 @pytest.fixture
