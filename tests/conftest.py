@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from accel import features
+from accel import probes
 
 # No test asserts a time: the machines are shared, and a slow minute is no fault of the code's.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,7 +34,7 @@ def pytest_runtest_call() -> Generator[None]:
         if "runs no packet to explain it" not in str(error):
             raise
         try:
-            features.run_with_context()
+            probes.run_with_context()
         except OSError as refused:
             pytest.skip(f"no test runs with a context in this kernel: {refused.strerror}")
         raise

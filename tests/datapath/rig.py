@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from world import World
 
-from accel import features, syscall
+from accel import probes, syscall
 from accel.datapath import DataPath, Outcome
 from accel.placed import Limits, PlacedService
 from accel.verdicts import Verdict
@@ -103,7 +103,7 @@ class Rig:
     def traces(self) -> bool:
         """Whether this kernel explains packets."""
         try:
-            features.run_with_context()
+            probes.run_with_context()
         except OSError:
             return False
         return True
