@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import json
+import mmap
 import os
 import platform
 import sys
@@ -35,7 +36,7 @@ _SHIM = {
     "include/linux/version.h": "#include <uapi/linux/version.h>\n",
     "include/linux/compiler.h": "#define __user\n#define __force\n",
     "include/linux/log2.h": "",
-    "include/asm/page.h": "",
+    "include/asm/page.h": f"#define PAGE_SIZE {mmap.PAGESIZE}\n",
     "include/asm/ptrace.h": "struct pt_regs;\n",
     "include/asm/byteorder.h": "#include <uapi/asm/byteorder.h>\n",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
@@ -21,6 +21,8 @@ from accel import image, syscall
 from accel.attach import Attachment, Links
 from accel.errors import CapacityError, HostError
 from accel.flows import Flows
+from accel.guard import Stance
+from accel.guards import GuardKeys, Guards
 from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
 from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.rings import Rings
@@ -74,10 +76,13 @@ class DataPath:
         self._active = False
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
+        self._guards = Guards(maps)
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
         self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         self._backends = maps.words("backends").reshape(-1, _WORDS)
-        self._flows = Flows(maps.words("flows"), self._backends, maps.words("settings"))
+        self._flows = Flows(
+            maps.words("flows"), self._backends, maps.words("settings"), maps.words("proven")
+        )
         cells = maps.words("counters").reshape(maps.cpus, -1, 2)
         split = maps.limits.backends * CONSTANTS["BACKEND_CELLS"]
         self._backend_cells = cells[:, :split].reshape(
@@ -116,6 +121,8 @@ class DataPath:
             int(n) for n in np.flatnonzero(self._backends[:, 0]) if int(n) not in numbers
         )
         writes += self._write_sieve()
+        self._guards.keep({s.index for s in services})
+        writes += self._guard(services)
         self._activate()
         return writes
 
@@ -133,6 +140,8 @@ class DataPath:
         writes = self._put(services)
         if stale := _all_keys(before) - _all_keys(services):
             writes += self._remove_keys(stale) + self._write_sieve()
+        self._guards.drop(gone)
+        writes += self._guard([*before, *services])
         kept = {b.number for s in services for b in s.backends}
         return writes + self._clear_backends(
             b.number for s in before for b in s.backends if b.number not in kept
@@ -156,9 +165,9 @@ class DataPath:
         key, address = _keys(placed)
         before = self._table.ring(key)
         after = self._rings.place(slots, lines, before)
-        writes = self._table.put(key, placed.index, after)
+        writes = self._table.put(key, placed.index, after, self._table.guard(key))
         self._rings.replaced(before, after)
-        return writes + self._table.put(address, 0)
+        return writes + self._table.put(address, 0, guard=self._table.guard(address))
 
     def _write_backends(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
         if not entries:
@@ -221,6 +230,41 @@ class DataPath:
         ):
             if greatest >= limit:
                 raise CapacityError(what, needed=greatest, limit=limit - 1, option=f"--max-{what}")
+
+    # The guard
+
+    def set_stances(self, stances: Mapping[int, Stance]) -> int:
+        """What the guards of services do from now on, by index. Returns how many writes it took.
+
+        A guard stays as it is while its service does; that of a removed service is off. ICMP and
+        fragments for an address go by the guard of its first service that has one.
+        """
+        self._guards.set(stances)
+        return self._guard([self._services[i] for i in stances if i in self._services])
+
+    def set_guard_keys(self, keys: GuardKeys) -> None:
+        """From now on challenges and cookies are made with these."""
+        self._guards.set_keys(keys)
+
+    def noted_counts(self, index: int) -> Counts:
+        """What guards at level monitor would have done: packets and bytes by verdict."""
+        cells = self._service_cells[:, index].sum(axis=0)[CONSTANTS["NOTED_CELL"] :]
+        return {v: (int(cells[v, 0]), int(cells[v, 1])) for v in Verdict if not v.forward}
+
+    def _guard(self, touched: Iterable[PlacedService]) -> int:
+        """Let the entries of these services, and of their addresses, say who guards them."""
+        addresses = {s.service.address for s in touched}
+        writes, first = 0, dict.fromkeys(addresses, 0)
+        for index, placed in sorted(self._services.items()):
+            if placed.service.address not in addresses:
+                continue
+            guard = self._guards.number(index)
+            writes += self._table.set_guard(_keys(placed)[0], guard)
+            first[placed.service.address] = first[placed.service.address] or guard
+        return writes + sum(
+            self._table.set_guard(image.service_key(address, 0, 0), guard)
+            for address, guard in first.items()
+        )
 
     # Packets
 

@@ -18,10 +18,14 @@ _CHUNK = 1 << 16  # words looked at in one go: a sweep shares the machine with t
 
 
 class Flows:
-    """The memory of the maps `flows`, `backends` (a row of eight words each) and `settings`."""
+    """The memory of the maps `flows`, `backends` (a row of eight words each) and `settings`.
 
-    def __init__(self, flows: Words, backends: Words, settings: Words) -> None:
+    What `proven` has, the sources that are proven, ages by the same clock.
+    """
+
+    def __init__(self, flows: Words, backends: Words, settings: Words, proven: Words) -> None:
         self._flows = flows
+        self._proven = proven
         self._backends = backends
         self._settings = settings.view(np.uint32)
         self._epoch_at = time.monotonic()
@@ -31,7 +35,7 @@ class Flows:
         counts = np.zeros(len(self._backends), np.int64)
         first = np.ascontiguousarray(self._backends[:, 0]).view(np.uint8).reshape(-1, 8)
         states, generations = first[:, 6], first[:, 7]
-        for words in self._chunks():
+        for words in _chunks(self._flows):
             live = words[(words != 0) & (self._idle(words) <= CONSTANTS["LIFETIME"])]
             numbers = ((live >> np.uint64(12)) & np.uint64(0xFFFFF)).astype(np.int64)
             known = numbers < len(counts)
@@ -43,7 +47,7 @@ class Flows:
 
     def forget(self, number: int) -> None:
         """Take all flows of a backend number away, whatever their generation."""
-        for words in self._chunks():
+        for words in _chunks(self._flows):
             words[((words >> np.uint64(12)) & np.uint64(0xFFFFF)) == number] = 0
 
     def tick(self) -> None:
@@ -60,7 +64,7 @@ class Flows:
     def next_epoch(self) -> None:
         """What `tick` does when the time has come."""
         self._settings[0] += 1
-        for words in self._chunks():
+        for words in (*_chunks(self._flows), *_chunks(self._proven)):
             dead = np.flatnonzero((words != 0) & (self._idle(words) > CONSTANTS["LIFETIME"]))
             words[dead] = 0
 
@@ -69,5 +73,6 @@ class Flows:
         mask = np.uint64(CONSTANTS["AGES"] - 1)
         return (np.uint64(self._settings[0]) - (words & mask)) & mask
 
-    def _chunks(self) -> list[Words]:
-        return [self._flows[i : i + _CHUNK] for i in range(0, len(self._flows), _CHUNK)]
+
+def _chunks(words: Words) -> list[Words]:
+    return [words[i : i + _CHUNK] for i in range(0, len(words), _CHUNK)]

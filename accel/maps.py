@@ -12,6 +12,7 @@ import mmap
 import os
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,24 +36,42 @@ NAMES = (
     "settings",
     "counters",
     "budgets",
+    "guards",
+    "guard_keys",
+    "proven",
+    "paces",
+    "first_syns",
+    "samples",
 )
-CONSTANTS = read_constants("maps.h") | read_constants("flow.h") | read_constants("packet.h")
+CONSTANTS = {
+    name: value
+    for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h")
+    for name, value in read_constants(header).items()
+}
+_COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick
 _FOLDER = re.compile("[0-9a-f]{12}")  # of layout_hash
 _FLOW_KEYS = [f"FLOW_KEY_{use}_{i}" for use in ("TAG", "BUCKET") for i in range(7)]
 
 
 def defines(limits: Limits) -> dict[str, int]:
     """What the C is compiled with."""
-    buckets = 1 << max(3, (limits.flows // CONSTANTS["WAYS"] - 1).bit_length())
     return {
         "MAX_SERVICES": limits.services,
         # Two entries for each service at the most, its own and its address's: half full then.
         "SERVICE_BUCKETS": 1 << (2 * limits.services - 1).bit_length(),
         "MAX_BACKENDS": limits.backends,
-        "FLOW_BUCKETS": buckets,
+        "FLOW_BUCKETS": _buckets(limits.flows),
+        "SOURCE_BUCKETS": _buckets(limits.sources),
+        # A flood of SYNs is remembered for as long as a client waits before it sends another.
+        "FIRST_SYN_BUCKETS": _buckets(4 * limits.sources),
+        "TICKS_PER_SECOND": ticks_per_second(),
         "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
     }
+
+
+def _buckets(words: int) -> int:
+    return 1 << max(3, (words // CONSTANTS["WAYS"] - 1).bit_length())
 
 
 def _ring_lines(limits: Limits) -> int:
@@ -66,6 +85,11 @@ def possible_cpus() -> int:
     """How many CPUs there can be: numbers go up to this, less one."""
     last = Path("/sys/devices/system/cpu/possible").read_text().replace(",", "-").split("-")[-1]
     return int(last) + 1
+
+
+def ticks_per_second() -> int:
+    """Of the kernel's clock, CONFIG_HZ."""
+    return round(1 / time.clock_getres(_COARSE))
 
 
 def layout_hash(limits: Limits) -> str:

@@ -55,6 +55,7 @@ class Limits:
     backends: int = 16384
     flows: int = 1 << 20
     slots: int = 1 << 24
+    sources: int = 1 << 18
 
     def check(self) -> Limits:
         """Return self, or raise InvalidError that names the option which is out of range."""
@@ -63,6 +64,7 @@ class Limits:
             ("--max-backends", self.backends, 1 << 20),  # 20 bits of a word in the flow cache
             ("--max-flows", self.flows, 1 << 28),
             ("--max-slots", self.slots, 1 << 31),
+            ("--max-sources", self.sources, 1 << 26),
         ):
             if not 2 <= value <= greatest:
                 raise InvalidError(option, f"{value} is not from 2 to {greatest}")

@@ -20,14 +20,14 @@ _SHIFTS = (_SERVICE["SERVICE_FIRST_SHIFT"], _SERVICE["SERVICE_SECOND_SHIFT"])
 _U64 = (1 << 64) - 1
 _ENTRIES = 2
 _KEY = struct.Struct("=QQI")  # image.service_key
-_WHAT, _RING = 2, 3  # the word with port, protocol, used and index; the ring word
+_WHAT, _RING = 2, 3  # the word with port, protocol, used, index and guard; the ring word
 _MOVES = 6  # how many entries may have to move for a new one
 
 Slot = tuple[int, int]
 
 
 class ServiceTable:
-    """The memory of the map `services`: for each image.service_key an index and a ring word."""
+    """The memory of the map `services`: for each image.service_key an index, a guard, a ring."""
 
     def __init__(self, words: Words) -> None:
         self._entries = words.reshape(-1, _ENTRIES, 4)
@@ -43,7 +43,7 @@ class ServiceTable:
         slot = self._find(key)
         return 0 if slot is None else self._value(slot)[1]
 
-    def put(self, key: bytes, index: int, ring: int = 0) -> int:
+    def put(self, key: bytes, index: int, ring: int = 0, guard: int = 0) -> int:
         """Set what `key` leads to. Returns 1 if that was a change. Raises CapacityError."""
         low, high, what = _KEY.unpack(key)
         slot = self._find(key)
@@ -54,11 +54,24 @@ class ServiceTable:
                     "services", needed=1, limit=len(self._entries), option="--max-services"
                 )
             self._entries[slot][:_WHAT] = low, high
-        word = index << 32 | what
+        word = guard << 48 | index << 32 | what
         if int(self._entries[slot][_WHAT]) == word and int(self._entries[slot][_RING]) == ring:
             return 0
         self._entries[slot][_RING] = ring
         self._entries[slot][_WHAT] = word
+        return 1
+
+    def guard(self, key: bytes) -> int:
+        """Which guard looks at the packets of `key`, 0 for none."""
+        slot = self._find(key)
+        return 0 if slot is None else int(self._entries[slot][_WHAT]) >> 48
+
+    def set_guard(self, key: bytes, guard: int) -> int:
+        """1 if that was a change; 0 also if there is no `key`."""
+        slot = self._find(key)
+        if slot is None or self.guard(key) == guard:
+            return 0
+        self._entries[slot][_WHAT] = int(self._entries[slot][_WHAT]) & (1 << 48) - 1 | guard << 48
         return 1
 
     def remove(self, key: bytes) -> int:
@@ -70,7 +83,7 @@ class ServiceTable:
         return 1
 
     def _value(self, slot: Slot) -> tuple[int, int]:
-        return int(self._entries[slot][_WHAT]) >> 32, int(self._entries[slot][_RING])
+        return int(self._entries[slot][_WHAT]) >> 32 & 0xFFFF, int(self._entries[slot][_RING])
 
     def _buckets(self, key: bytes) -> tuple[int, int]:
         low, high, what = _KEY.unpack(key)

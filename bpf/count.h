@@ -6,18 +6,26 @@
 #include "packet.h"
 #include "verdicts.h"
 
-INLINE void count(struct packet *p, __u32 verdict)
+#define SERVICE_CELL(p, cell) (MAX_BACKENDS * BACKEND_CELLS + (p)->service * SERVICE_CELLS + (cell))
+
+/* Returns how many this CPU has counted there. */
+INLINE __u64 count_in(struct packet *p, __u32 cell)
 {
-	__u32 cell = verdict <= FORWARD_LAST
-			     ? p->number * BACKEND_CELLS + verdict - 1
-			     : MAX_BACKENDS * BACKEND_CELLS + p->service * SERVICE_CELLS + verdict;
 	__u32 index = bpf_get_smp_processor_id() * CELLS_PER_CPU + cell;
 	struct counter *counter = counters.lookup(&index);
 
 	if (!counter)
-		return;
+		return 0;
 	counter->packets += 1;
 	counter->bytes += p->frame_length;
+	return counter->packets;
+}
+
+/* Beside the verdict that the packet ends in: what a guard would have made of it. */
+INLINE void note(struct packet *p, __u32 verdict)
+{
+	if (!p->dry)
+		count_in(p, SERVICE_CELL(p, NOTED_CELL + verdict));
 }
 
 INLINE void leave_trace(struct packet *p, __u32 verdict)
@@ -32,6 +40,39 @@ INLINE void leave_trace(struct packet *p, __u32 verdict)
 	trace->slot = p->slot;
 	trace->ifindex = p->backend ? p->backend->ifindex : 0;
 	trace->tag = p->tag;
+}
+
+/* Of what is not let through, a few go to user space: who sends it? */
+INLINE void take_sample(struct packet *p, __u32 verdict, __u64 nth)
+{
+	struct sample sample;
+
+	if (nth & (nth - 1) && nth % SAMPLE_EVERY)
+		return;
+	copy_address(&sample.source, &p->source);
+	copy_address(&sample.destination, &p->destination);
+	sample.source_port = p->source_port;
+	sample.destination_port = p->destination_port;
+	sample.length = p->frame_length;
+	sample.protocol = p->protocol;
+	sample.tcp_flags = p->tcp_flags;
+	sample.service = p->service;
+	sample.verdict = verdict;
+	sample.count = nth;
+	samples.ringbuf_output(&sample, sizeof(sample), 0);
+}
+
+INLINE void count(struct packet *p, __u32 verdict)
+{
+	__u64 nth;
+
+	if (verdict <= FORWARD_LAST) {
+		count_in(p, p->number * BACKEND_CELLS + verdict - 1);
+		return;
+	}
+	nth = count_in(p, SERVICE_CELL(p, verdict));
+	if (verdict >= SAMPLED_FIRST)
+		take_sample(p, verdict, nth);
 }
 
 INLINE int action_of(struct packet *p, __u32 verdict)

@@ -9,27 +9,14 @@
 #include "maps.h"
 #include "packet.h"
 #include "verdicts.h"
+#include "words.h"
 
-#define WAYS 8
-#define AGES 16
-#define LIFETIME 8 /* in epochs: flows idle for longer are forgotten */
-
-#define WORD_AGE(word) ((__u32)(word) & (AGES - 1))
 #define WORD_GENERATION(word) ((__u32)(word) >> 4 & 0xff)
 #define WORD_NUMBER(word) ((__u32)(word) >> 12)
-#define WORD_TAG(word) ((__u32)((word) >> 32))
 
 INLINE __u64 flow_word(__u32 tag, __u32 number, __u32 generation, __u32 age)
 {
 	return (__u64)tag << 32 | number << 12 | generation << 4 | (age & (AGES - 1));
-}
-
-INLINE __u32 current_epoch(void)
-{
-	__u32 zero = 0;
-	struct settings *s = settings.lookup(&zero);
-
-	return s ? s->epoch : 0;
 }
 
 INLINE int find_flow(struct packet *p)
@@ -56,7 +43,7 @@ INLINE int find_flow(struct packet *p)
 		backend = backends.lookup(&number);
 		if (!backend || backend->generation != WORD_GENERATION(word) ||
 		    (backend->state != BACKEND_UP && backend->state != BACKEND_DRAIN) ||
-		    ((epoch - WORD_AGE(word)) & (AGES - 1)) > LIFETIME)
+		    age_of(word, epoch) > LIFETIME)
 			return GO_ON;
 		/* The client uses the ports of an old flow again: a draining backend gets none. */
 		if (backend->state == BACKEND_DRAIN && p->tcp_flags & TCP_SYN) {
@@ -76,26 +63,11 @@ INLINE int find_flow(struct packet *p)
 	return GO_ON;
 }
 
-/* In place of the same flow's stale word, else of an empty or dead one, else of the oldest. */
 INLINE void store_flow(struct packet *p)
 {
 	__u32 epoch = current_epoch();
-	__u32 best = p->tag % WAYS, oldest = 0;
 
-	if (!p->bucket || p->dry)
-		return;
-#pragma unroll
-	for (int i = 0; i < WAYS; i++) {
-		__u32 way = (p->tag + i) % WAYS;
-		__u64 word = p->bucket->flow[way];
-		__u32 age = WORD_TAG(word) == p->tag ? AGES + 1
-			    : !word                  ? AGES
-						     : (epoch - WORD_AGE(word)) & (AGES - 1);
-
-		if (age > oldest) {
-			oldest = age;
-			best = way;
-		}
-	}
-	p->bucket->flow[best % WAYS] = flow_word(p->tag, p->number, p->backend->generation, epoch);
+	if (p->bucket && !p->dry)
+		store_word(p->bucket, flow_word(p->tag, p->number, p->backend->generation, epoch),
+			   epoch, 1);
 }

@@ -6,11 +6,13 @@
 #include "packet.h"
 #include "parse.h"
 #include "service.h"
+#include "count.h"
+#include "filter.h"
 #include "icmp.h"
+#include "guard.h"
 #include "flow.h"
 #include "ring.h"
 #include "forward.h"
-#include "count.h"
 
 int gateway(struct xdp_md *ctx)
 {
@@ -26,8 +28,11 @@ int gateway(struct xdp_md *ctx)
 
 	verdict = parse(&p) ?:
 		  find_service(&p) ?:
+		  filter(&p) ?:
 		  handle_icmp(&p) ?:
+		  guard_opening(&p) ?:
 		  find_flow(&p) ?:
+		  guard_unknown(&p) ?:
 		  choose_by_ring(&p) ?:
 		  forward(&p);
 

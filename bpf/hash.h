@@ -30,6 +30,8 @@ INLINE __u32 ring_hash(const struct packet *p)
 	return HASH(RING_KEY, p, p->protocol);
 }
 
+#define FLOW_KEY_MIX 0x9e3779b97f4a7c15ULL
+
 /* Of this gateway's flow cache. The service stands for its address and protocol. */
 INLINE __u32 flow_tag(const struct packet *p)
 {
@@ -44,5 +46,5 @@ INLINE __u32 flow_bucket(const struct packet *p)
 {
 	__u64 hash = HASH(FLOW_KEY_BUCKET, p, p->service);
 
-	return (hash ^ hash >> 15) * 0x9e3779b97f4a7c15ULL >> 32;
+	return (hash ^ hash >> 15) * FLOW_KEY_MIX >> 32;
 }

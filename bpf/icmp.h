@@ -8,15 +8,6 @@
 
 #define ECHO_TTL 64
 
-INLINE void swap_macs(struct ethhdr *eth)
-{
-	__u8 mac[ETH_ALEN];
-
-	copy_mac(mac, eth->h_source);
-	copy_mac(eth->h_source, eth->h_dest);
-	copy_mac(eth->h_dest, mac);
-}
-
 /* RFC 792, RFC 4443 4.2. The sums over the addresses stay what they are when those are swapped. */
 INLINE int answer_echo(struct packet *p, struct icmp_header *icmp)
 {

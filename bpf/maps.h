@@ -10,7 +10,7 @@
 
 /*
  * Port 0: any port. Protocol 0 with port 0: the address as such, for ICMP and fragments. The word
- * of port, protocol, `used` and index is written last: an entry is there whole or not at all.
+ * of port, protocol, `used`, index and guard is written last: an entry is there whole or not at all.
  */
 struct service {
 	union address address;
@@ -22,7 +22,8 @@ struct service {
 		};
 		__u32 what;
 	};
-	__u32 index; /* in rings and counters; 0 for an address as such */
+	__u16 index; /* in counters; 0 for an address as such */
+	__u16 guard; /* which guard looks at its packets (guard_maps.h); 0 for none */
 	__u64 ring;  /* a ring word; 0: no backend is up */
 };
 SIZE_IS(struct service, 32);
@@ -116,7 +117,8 @@ struct budget {
 
 /* A packet in the making has no room for counters of both: forwarded ones go to the backend. */
 #define BACKEND_CELLS 4
-#define SERVICE_CELLS 32
+#define SERVICE_CELLS 64 /* a half for verdicts, a half for what was only noted */
+#define NOTED_CELL 32
 #define CELLS_PER_CPU (MAX_BACKENDS * BACKEND_CELLS + MAX_SERVICES * SERVICE_CELLS)
 #define SIEVE_WORDS 1024
 
@@ -136,3 +138,5 @@ BPF_F_TABLE("array", u32, struct settings, settings, 1, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct counter, counters, CPUS *CELLS_PER_CPU, BPF_F_MMAPABLE);
 /* budgets: how many ICMP errors each CPU may still send. Written by the data path. */
 BPF_PERCPU_ARRAY(budgets, struct budget, 1);
+
+#include "guard_maps.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "address.h"
+#include "headers.h"
 
 #define INLINE static __always_inline
 #define NO_SLOT 0xffffffff
@@ -27,9 +28,12 @@ struct packet {
 	__u8 tcp_flags;
 	__u8 has_ports; /* 0 for ICMP, later fragments and broken transport headers */
 	__u8 later_fragment;
+	__u8 more_fragments;
 	__u8 quoted;   /* addresses and ports are those quoted by an ICMP error, turned round */
 	__u8 dry;      /* explain: leave no trace in the maps */
+	__u8 allowed;  /* from an allowed prefix: no guard looks at it */
 	__u32 service; /* its index; 0 for none */
+	__u32 guard;   /* of the service; 0 for none */
 	__u32 number;  /* of the backend */
 	__u32 slot;    /* of the ring; NO_SLOT if it was not asked */
 	__u32 tag;
@@ -51,6 +55,15 @@ INLINE void copy_mac(__u8 *to, const __u8 *from)
 {
 	*(__u32 *)to = *(const __u32 *)from;
 	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
+INLINE void swap_macs(struct ethhdr *eth)
+{
+	__u8 mac[ETH_ALEN];
+
+	copy_mac(mac, eth->h_source);
+	copy_mac(eth->h_source, eth->h_dest);
+	copy_mac(eth->h_dest, mac);
 }
 
 /* The next `size` bytes if the frame has them all, and the cursor behind them; else NULL. */

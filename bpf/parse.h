@@ -75,6 +75,7 @@ INLINE int parse_ipv4(struct packet *p)
 		return VERDICT_MALFORMED;
 	fragment = __be16_to_cpu(ip->frag_off);
 	p->later_fragment = !!(fragment & IP_OFFSET);
+	p->more_fragments = !!(fragment & IP_MF);
 	p->version = 4;
 	p->protocol = ip->protocol;
 	p->traffic_class = ip->tos;
@@ -116,10 +117,13 @@ INLINE int skip_extensions(struct packet *p)
 			return VERDICT_MALFORMED;
 		left -= size;
 		p->protocol = x->next;
-		if (kind == IPPROTO_FRAGMENT && (x->fragment & HTONS(0xfff8))) {
-			p->later_fragment = 1;
-			p->transport_length = left;
-			return GO_ON;
+		if (kind == IPPROTO_FRAGMENT) {
+			p->more_fragments = !!(x->fragment & HTONS(1));
+			if (x->fragment & HTONS(0xfff8)) {
+				p->later_fragment = 1;
+				p->transport_length = left;
+				return GO_ON;
+			}
 		}
 		offset = (offset + size) & MAX_EXTENSION_BYTES;
 	}

@@ -55,6 +55,7 @@ INLINE int lookup_service(struct packet *p, __u32 what)
 			if (s->what == what && s->address.half[1] == address->half[1] &&
 			    s->address.half[0] == address->half[0]) {
 				p->service = s->index;
+				p->guard = s->guard;
 				p->entry = s;
 				return GO_ON;
 			}

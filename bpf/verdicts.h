@@ -5,7 +5,8 @@
  *
  * V(name, action, expected, meaning): `expected` is 1 for what a healthy production shows, 0 for
  * what somebody should look into. FORWARD_* come first: they are counted per backend, the others
- * per service. A packet that is forwarded leaves as its backend's mode says.
+ * per service. A packet that is forwarded leaves as its backend's mode says. What a guard at level
+ * monitor would have done is noted under the same names, in cells of their own.
  */
 #pragma once
 
@@ -25,9 +26,22 @@
 	V(NO_NEXT_HOP, DROP, 0, "the next hop of the flow's backend is not known")                 \
 	V(TOO_BIG, TX, 1, "does not fit once encapsulated: the sender is told the right MTU")      \
 	V(TOO_BIG_LIMITED, DROP, 0, "does not fit once encapsulated, and too many were told so")   \
-	V(NO_ROOM, DROP, 0, "the driver left no headroom for the outer header")
+	V(NO_ROOM, DROP, 0, "the driver left no headroom for the outer header")                    \
+	V(DENIED, DROP, 0, "from a denied prefix")                                                 \
+	V(BAD_FLAGS, DROP, 0, "TCP flags that no client sends together")                           \
+	V(FIRST_FRAGMENT, DROP, 0, "the first fragment of a TCP segment")                          \
+	V(SYN_RATE, DROP, 0, "a proven source opens more connections than it may")                 \
+	V(UDP_RATE, DROP, 0, "a source sends more datagrams than it may")                          \
+	V(ICMP_RATE, DROP, 0, "a source sends more ICMP than it may")                              \
+	V(CHALLENGED, TX, 0, "a SYN of an unproven source: challenged, under attack")              \
+	V(PROVEN, DROP, 1, "the answer to a challenge: its source is proven from now on")          \
+	V(FIRST_SYN, DROP, 0, "a first SYN: its retransmission is waited for, under attack")       \
+	V(COOKIE, TX, 0, "a SYN: answered with a SYN cookie, under attack")                        \
+	V(BAD_COOKIE, DROP, 0, "an ACK whose SYN cookie is not ours, or too old")                  \
+	V(UNKNOWN_FLOW, DROP, 0, "no SYN and of no known flow, under attack")
 
 #define FORWARD_LAST VERDICT_FORWARD_ICMP
+#define SAMPLED_FIRST VERDICT_DENIED /* of these and later ones user space gets samples */
 
 enum verdict {
 	GO_ON, /* what a step returns when the next one is to decide */

@@ -1,0 +1,153 @@
+"""The guard of a service: what an operator asks for, and what the data path does of it now.
+
+A `Guard` is configured and belongs to its service; a `Stance` is what the data path has at the
+moment, which under policy `auto` changes with the traffic (accel.control.guards decides).
+Numbers are those of bpf/guard_maps.h. Pure: nothing here touches a map.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from accel.errors import InvalidError
+from accel.image import Words
+from accel.source import read_constants
+
+_CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]
+_STANCE = struct.Struct("=8B2B3H12I")
+GREATEST_RATE = 1_000_000  # packets per second: one unit of the guard's clock is about 1 us
+GREATEST_BURST_SECONDS = 600  # far from where the guard's clock wraps
+
+
+class GuardMode(enum.IntEnum):
+    """How a SYN is answered under attack."""
+
+    AUTH = 1
+    COOKIE_BACKEND = 2
+    COOKIE_LOCAL = 3
+    RETRANSMIT = 4
+
+
+class Policy(enum.IntEnum):
+    """When the guard of a service answers SYNs."""
+
+    OFF = 1
+    MONITOR = 2
+    AUTO = 3
+    ALWAYS = 4
+
+
+class Level(enum.IntEnum):
+    """What a rule does: nothing, only note, refuse. LINGER is for SYNs, after an attack."""
+
+    OFF = 0
+    MONITOR = 1
+    ON = 2
+    LINGER = 3
+
+
+class Rule(enum.IntEnum):
+    """What is checked."""
+
+    SYN = 0
+    UNKNOWN = 1
+    PREFIX = 2
+    FLAGS = 3
+    FRAGMENT = 4
+    SYN_RATE = 5
+    UDP_RATE = 6
+    ICMP_RATE = 7
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """A token bucket: packets per second, and how many at once. 0 per second: no limit."""
+
+    per_second: int = 0
+    burst: int = 0
+
+    def check(self, path: str) -> None:
+        """Raises InvalidError that names the field below `path`."""
+        if not 0 <= self.per_second <= GREATEST_RATE:
+            raise InvalidError(
+                f"{path}.per_second",
+                f"{self.per_second} is not from 0 to {GREATEST_RATE}",
+                hint="0 is no limit",
+            )
+        most = max(1, self.per_second) * GREATEST_BURST_SECONDS
+        if not 0 <= self.burst <= most:
+            raise InvalidError(
+                f"{path}.burst",
+                f"{self.burst} is not from 0 to {most}",
+                hint=f"at the most what {GREATEST_BURST_SECONDS} seconds bring; 0 is one second's",
+            )
+
+    def words(self, ticks_per_second: int) -> tuple[int, int]:
+        """struct rate: both in units of the guard's clock, the burst at least two ticks long."""
+        if not self.per_second:
+            return 0, 0
+        each = max(1, (ticks_per_second << _CLOCK_SHIFT) // self.per_second)
+        burst = each * (self.burst or self.per_second)
+        return each, max(burst, 2 << _CLOCK_SHIFT) - each
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceRate:
+    """The rates of a source (IPv4 /32, IPv6 /64) and of its prefix (/24, /48)."""
+
+    level: Level = Level.OFF
+    source: Rate = Rate()
+    prefix: Rate = Rate()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guard:
+    """What a service is kept safe by. Rates of attack in packets per second, `hold` in seconds.
+
+    `on_rate` and `off_rate` are of SYNs and strays that no real client stands behind; 0 is the
+    default, or what was learned. `hold` is how long an attack must have been over.
+    """
+
+    mode: GuardMode = GuardMode.AUTH
+    policy: Policy = Policy.OFF
+    on_rate: int = 0
+    off_rate: int = 0
+    hold: int = 30
+    prefixes: Level = Level.ON
+    flags: Level = Level.ON
+    fragments: Level = Level.OFF
+    unknown: Level = Level.ON
+    syn_rate: SourceRate = SourceRate()
+    udp_rate: SourceRate = SourceRate()
+    icmp_rate: SourceRate = SourceRate()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stance:
+    """What the guard of a service does now; `mss` by IP version, what cookies announce."""
+
+    mode: GuardMode = GuardMode.AUTH
+    levels: Mapping[Rule, Level] = field(default_factory=dict)
+    rates: tuple[Rate, ...] = (Rate(),) * 6  # of enum rate_of
+    wscale: int = 7
+    mss: Mapping[int, int] = field(default_factory=lambda: {4: 1460, 6: 1440})
+
+    @property
+    def idle(self) -> bool:
+        """Whether packets need not be looked at at all."""
+        return not any(self.levels.values())
+
+    def words(self, ticks_per_second: int) -> Words:
+        """struct guard as eight words."""
+        levels = (int(self.levels.get(rule, Level.OFF)) for rule in Rule)
+        rates = (word for rate in self.rates for word in rate.words(ticks_per_second))
+        packed = _STANCE.pack(*levels, self.mode, self.wscale, self.mss[4], self.mss[6], 0, *rates)
+        return np.frombuffer(packed, np.uint64)
+
+
+OFF = Stance()

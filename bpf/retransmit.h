@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mode retransmit: the first SYN of a connection is dropped, and the one that a real client sends
+ * again (RFC 6298: after one second) proves its source.
+ */
+#pragma once
+
+#include "flow.h"
+#include "source.h"
+
+#define LEAST_WAIT (CLOCK_SECOND / 2)
+#define LONGEST_WAIT (CLOCK_SECOND * 4)
+
+INLINE int wait_for_retransmission(struct packet *p)
+{
+	__u32 index = flow_bucket(p) & (FIRST_SYN_BUCKETS - 1), tag = flow_tag(p);
+	struct bucket *bucket = first_syns.lookup(&index);
+	__u32 now = clock_now(), way, waited;
+
+	if (!bucket)
+		return GO_ON;
+	way = find_word(bucket, tag);
+	if (way < WAYS) {
+		waited = now - (__u32)bucket->flow[way];
+		if (waited < LEAST_WAIT)
+			return VERDICT_FIRST_SYN;
+		if (waited <= LONGEST_WAIT) {
+			prove(p);
+			return GO_ON;
+		}
+	}
+	if (!p->dry)
+		store_word(bucket, tagged(tag, now), now, 0);
+	return VERDICT_FIRST_SYN;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is known of a packet's source: whether it has proven that it is where it says, and how fast
+ * it may go on. A source is an IPv4 address or an IPv6 /64, and its prefix the /24 or the /48.
+ */
+#pragma once
+
+#include "clock.h"
+#include "guard_maps.h"
+#include "hash.h"
+#include "packet.h"
+#include "words.h"
+
+/* What a source is remembered as. */
+enum memory { MEMORY_PROVEN = 1, MEMORY_SYNS, MEMORY_STRAYS, MEMORY_PACKETS };
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define MASK_24 0x00ffffffffffffffULL /* of the second half of an IPv4 address */
+#define MASK_48 0x0000ffffffffffffULL /* of the first half of an IPv6 address */
+#else
+#define MASK_24 0xffffffffffffff00ULL
+#define MASK_48 0xffffffffffff0000ULL
+#endif
+
+#define MEMORY_PREFIX 0x100
+
+struct source {
+	union {
+		__u64 part;
+		__u32 word[2];
+	};
+};
+
+INLINE struct source source_of(const struct packet *p, const int prefix)
+{
+	struct source s;
+
+	if (p->version == 4)
+		s.part = p->source.half[1] & (prefix ? MASK_24 : ~0ULL);
+	else
+		s.part = p->source.half[0] & (prefix ? MASK_48 : ~0ULL);
+	return s;
+}
+
+/* Hashed as flows are (hash.h), by the same secret; mixed, for both halves are used. */
+INLINE __u64 source_hash(struct source s, __u32 version, __u32 what, __u32 of)
+{
+	__u64 hash = FLOW_KEY_TAG_0 + (FLOW_KEY_TAG_1 + s.word[0]) * (FLOW_KEY_TAG_2 + s.word[1]) +
+		     (FLOW_KEY_TAG_3 + (version << 16 | what)) * (FLOW_KEY_TAG_4 + of);
+
+	return (hash ^ hash >> 32) * FLOW_KEY_MIX;
+}
+
+#define SOURCE_BUCKET(hash) ((__u32)(hash) & (SOURCE_BUCKETS - 1))
+#define SOURCE_TAG(hash) ((__u32)((hash) >> 32))
+
+/* Whether the source has answered lately. It is remembered for as long as it comes back. */
+INLINE int is_proven(struct packet *p)
+{
+	__u64 hash = source_hash(source_of(p, 0), p->version, MEMORY_PROVEN, 0);
+	__u32 index = SOURCE_BUCKET(hash), tag = SOURCE_TAG(hash), way, epoch;
+	struct bucket *bucket = proven.lookup(&index);
+	__u64 word;
+
+	if (!bucket)
+		return 0;
+	way = find_word(bucket, tag);
+	if (way >= WAYS)
+		return 0;
+	word = bucket->flow[way];
+	epoch = current_epoch();
+	if (WORD_TAG(word) != tag || age_of(word, epoch) > LIFETIME)
+		return 0;
+	if (age_of(word, epoch) && !p->dry)
+		bucket->flow[way] = tagged(tag, epoch & (AGES - 1));
+	return 1;
+}
+
+INLINE void prove(struct packet *p)
+{
+	__u64 hash = source_hash(source_of(p, 0), p->version, MEMORY_PROVEN, 0);
+	__u32 index = SOURCE_BUCKET(hash), epoch = current_epoch();
+	struct bucket *bucket = proven.lookup(&index);
+
+	if (bucket && !p->dry)
+		store_word(bucket, tagged(SOURCE_TAG(hash), epoch & (AGES - 1)), epoch, 1);
+}
+
+/*
+ * A token bucket in one word: the time at which it would be full again (the generic cell rate
+ * algorithm, ITU-T I.371). Whether the packet has a token; takes it if so.
+ */
+INLINE int take_token(struct packet *p, const struct rate *rate, struct source s, __u32 what)
+{
+	__u64 hash = source_hash(s, p->version, what, p->service);
+	__u32 index = SOURCE_BUCKET(hash), tag = SOURCE_TAG(hash), now = clock_now(), full_at, way;
+	struct bucket *bucket = paces.lookup(&index);
+
+	if (!bucket || !rate->each)
+		return 1;
+	way = find_word(bucket, tag);
+	full_at = way < WAYS ? (__u32)bucket->flow[way] : now;
+	/* Past, or of before the clock wrapped. */
+	if (full_at - now > rate->burst + rate->each)
+		full_at = now;
+	if (full_at - now > rate->burst)
+		return 0;
+	if (!p->dry)
+		store_word(bucket, tagged(tag, full_at + rate->each), now, 0);
+	return 1;
+}
+
+/* Of the source, then of its prefix. `which` is the source's; the prefix's is the next one. */
+INLINE int within_rate(struct packet *p, const struct guard *g, const __u32 which, __u32 memory)
+{
+	return take_token(p, &g->rate[which], source_of(p, 0), memory) &&
+	       take_token(p, &g->rate[which + 1], source_of(p, 1), memory | MEMORY_PREFIX);
+}
