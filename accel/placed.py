@@ -61,7 +61,7 @@ class Limits:
         """Return self, or raise InvalidError that names the option which is out of range."""
         for option, value, greatest in (
             ("--max-services", self.services, 1 << 16),
-            ("--max-backends", self.backends, 1 << 20),  # 20 bits of a word in the flow cache
+            ("--max-backends", self.backends, 1 << 19),  # 19 bits of a word in the flow cache
             ("--max-flows", self.flows, 1 << 28),
             ("--max-slots", self.slots, 1 << 31),
             ("--max-sources", self.sources, 1 << 26),

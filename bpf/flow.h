@@ -12,7 +12,7 @@
 #include "words.h"
 
 #define WORD_GENERATION(word) ((__u32)(word) >> 4 & 0xff)
-#define WORD_NUMBER(word) ((__u32)(word) >> 12)
+#define WORD_NUMBER(word) ((__u32)(word) >> 12 & 0x7ffff)
 
 INLINE __u64 flow_word(__u32 tag, __u32 number, __u32 generation, __u32 age)
 {
@@ -51,9 +51,10 @@ INLINE int find_flow(struct packet *p)
 				p->bucket->flow[way] = 0;
 			return GO_ON;
 		}
-		if (((epoch ^ word) & (AGES - 1)) && !p->dry && !p->quoted)
+		if (((word ^ ((epoch & (AGES - 1)) | CONFIRMED)) & ((AGES - 1) | CONFIRMED)) &&
+		    !p->dry && !p->quoted)
 			p->bucket->flow[way] =
-				flow_word(p->tag, number, WORD_GENERATION(word), epoch);
+				CONFIRMED | flow_word(p->tag, number, WORD_GENERATION(word), epoch);
 		p->number = number;
 		p->backend = backend;
 		if (!p->quoted)

@@ -70,8 +70,8 @@ struct backend {
 SIZE_IS(struct backend, 64);
 
 /*
- * One flow is one word, so it is never torn: tag (32 bits of a keyed hash), backend number (20),
- * generation (8), age (4). 0 is no flow. A bucket is one cache line.
+ * One flow is one word, so it is never torn: tag (32 bits of a keyed hash), confirmed by a
+ * second packet (1), backend number (19), generation (8), age (4). 0 is no flow. A bucket is one cache line.
  */
 struct bucket {
 	union {

@@ -71,8 +71,8 @@ INLINE int is_proven(struct packet *p)
 	epoch = current_epoch();
 	if (WORD_TAG(word) != tag || age_of(word, epoch) > LIFETIME)
 		return 0;
-	if (age_of(word, epoch) && !p->dry)
-		bucket->flow[way] = tagged(tag, epoch & (AGES - 1));
+	if (!p->dry)
+		bucket->flow[way] = tagged(tag, (epoch & (AGES - 1)) | CONFIRMED);
 	return 1;
 }
 

@@ -12,6 +12,9 @@
 #define AGES 16
 #define LIFETIME 8 /* in epochs: what was idle for longer is forgotten */
 
+/* A word that was found again, in tables with ages. What came once is the first to go. */
+#define CONFIRMED (1u << 31)
+
 #define WORD_AGE(word) ((__u32)(word) & (AGES - 1))
 #define WORD_TAG(word) ((__u32)((word) >> 32))
 
@@ -52,7 +55,8 @@ INLINE __u32 find_word(const struct bucket *bucket, __u32 tag)
 
 /*
  * In place of the word of the same tag, else of an empty one, else of the oldest: by its age if it
- * has one, else by its value, which is a time then. `now` is the epoch or the time.
+ * has one, else by its value, which is a time then. `now` is the epoch or the time. Of aged words
+ * those go first that never came twice: a flood of what comes once leaves the others alone.
  */
 INLINE void store_word(struct bucket *bucket, __u64 word, __u32 now, const int has_age)
 {
@@ -63,9 +67,9 @@ INLINE void store_word(struct bucket *bucket, __u64 word, __u32 now, const int h
 		__u32 way = (tag + i) % WAYS;
 		__u64 there = bucket->flow[way];
 		__u32 rank = WORD_TAG(there) == tag ? RANK_SAME
-			     : !there		    ? RANK_EMPTY
-			     : has_age		    ? age_of(there, now)
-						    : (now - (__u32)there) ^ 1u << 31;
+			     : !there               ? RANK_EMPTY
+			     : has_age ? age_of(there, now) + (there & CONFIRMED ? 0 : AGES)
+				       : (now - (__u32)there) ^ 1u << 31;
 
 		if (rank > highest) {
 			highest = rank;

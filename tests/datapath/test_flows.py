@@ -471,3 +471,13 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_row(rig: Rig, row: Row) -> None:
     check(rig, row)
+
+
+def test_a_flood_of_packets_that_come_once_leaves_live_flows_alone(rig: Rig) -> None:
+    live = [client(number) for number in range(30)]
+    for frame in live * 2:
+        rig.count(frame)
+    for number in range(30, 3030):
+        rig.count(client(number))
+    assert all(known(rig, frame) for frame in live)
+    assert stored(rig) == len(rig.flow_words), "the flood filled what was free"

@@ -61,6 +61,7 @@ class Flow:
     number: int
     generation: int
     epoch: int
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,6 +207,7 @@ class GatewayModel:
         if flow and backend:
             if not found.quoted:
                 flow.epoch = self.epoch
+                flow.confirmed = True
         else:
             chosen = self._choose(found)
             if not chosen:
@@ -283,14 +285,15 @@ class GatewayModel:
         return None if placed.backend.state is State.DOWN else placed
 
     def _store(self, bucket: list[Flow | None], tag: int, backend: PlacedBackend) -> None:
-        """In place of its own, else in a free one, else of the oldest; from its home way on."""
+        """In place of its own, else in a free one, else of the oldest, the unconfirmed before the
+        confirmed; from its home way on."""
         ways = [(tag + i) % WAYS for i in range(WAYS)]
 
-        def precedence(way: int) -> tuple[bool, bool, int]:
+        def precedence(way: int) -> tuple[bool, bool, bool, int]:
             flow = bucket[way]
             if flow is None:
-                return (False, True, 0)
-            return (flow.tag == tag, False, self.epoch - flow.epoch)
+                return (False, True, False, 0)
+            return (flow.tag == tag, False, not flow.confirmed, self.epoch - flow.epoch)
 
         bucket[max(ways, key=precedence)] = Flow(
             tag, backend.number, backend.generation, self.epoch
