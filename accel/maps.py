@@ -12,6 +12,7 @@ import mmap
 import os
 import re
 import secrets
+import struct
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,13 +37,17 @@ NAMES = (
     "settings",
     "counters",
     "budgets",
+    "programs",
     "guards",
     "guard_keys",
     "proven",
     "paces",
     "first_syns",
     "samples",
+    "prefix_blocks",
+    "prefixes",
 )
+HANDED_OVER = ("limit", "opening", "steer")  # in the order of enum program
 CONSTANTS = {
     name: value
     for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h")
@@ -64,10 +69,17 @@ def defines(limits: Limits) -> dict[str, int]:
         "SOURCE_BUCKETS": _buckets(limits.sources),
         # A flood of SYNs is remembered for as long as a client waits before it sends another.
         "FIRST_SYN_BUCKETS": _buckets(4 * limits.sources),
+        "PREFIX_BUCKETS": prefix_buckets(limits),
+        "PREFIX_SHIFT": 64 - (prefix_buckets(limits) - 1).bit_length(),
         "TICKS_PER_SECOND": ticks_per_second(),
         "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
     }
+
+
+def prefix_buckets(limits: Limits) -> int:
+    """Half full at the most."""
+    return _buckets(2 * limits.prefixes)
 
 
 def _buckets(words: int) -> int:
@@ -148,8 +160,14 @@ class MapSet:
         return maps
 
     def load(self) -> int:
-        """The program over these maps; its file descriptor."""
+        """The programs over these maps; the file descriptor of the one that is attached."""
         try:
+            for number, name in enumerate(HANDED_OVER):
+                program = self.compiled.load(name, maps=self.fds)
+                syscall.map_update(
+                    self.fds["programs"], struct.pack("=I", number), struct.pack("=I", program)
+                )
+                os.close(program)
             return self.compiled.load("gateway", maps=self.fds)
         finally:
             self.compiled.close()

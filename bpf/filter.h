@@ -5,7 +5,6 @@
 #include "guard_maps.h"
 #include "headers.h"
 #include "judge.h"
-#include "source.h"
 
 #define TCP_ALL (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG)
 
@@ -27,26 +26,54 @@ INLINE int filter_tcp(struct packet *p, const struct guard *g)
 	return verdict;
 }
 
-INLINE int filter_rate(struct packet *p, const struct guard *g, const __u32 rule, const __u32 rate,
-		       __u32 verdict)
+/* To another program, which begins with the frame anew. Goes on here only if it is not there. */
+INLINE int hand_over(struct packet *p, const __u32 program)
 {
-	if (!g->level[rule] || within_rate(p, g, rate, MEMORY_PACKETS))
-		return GO_ON;
-	return judge(p, g, rule, verdict);
+	programs.call(p->ctx, program);
+	return GO_ON;
+}
+
+INLINE int is_opening(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
 INLINE int filter(struct packet *p)
 {
 	struct guard *g;
+	int verdict;
 
 	if (!p->guard)
 		return GO_ON;
 	g = guards.lookup(&p->guard);
 	if (!g)
 		return GO_ON;
-	if (p->protocol == IPPROTO_TCP)
-		return filter_tcp(p, g);
-	if (p->protocol == IPPROTO_UDP)
-		return filter_rate(p, g, RULE_UDP_RATE, RATE_UDP, VERDICT_UDP_RATE);
-	return filter_rate(p, g, RULE_ICMP_RATE, RATE_ICMP, VERDICT_ICMP_RATE);
+	if (p->protocol == IPPROTO_TCP) {
+		verdict = filter_tcp(p, g);
+		if (verdict)
+			return verdict;
+		if (g->level[RULE_SYN] && (is_opening(p) || p->tcp_flags & TCP_RST))
+			return hand_over(p, PROGRAM_OPENING);
+		return GO_ON;
+	}
+	if (g->level[p->protocol == IPPROTO_UDP ? RULE_UDP_RATE : RULE_ICMP_RATE])
+		return hand_over(p, PROGRAM_LIMIT);
+	return GO_ON;
+}
+
+/* TCP that is no SYN, of no known flow, while the guard has to do with those: else 0. */
+INLINE struct guard *guard_of_stray(struct packet *p)
+{
+	struct guard *g;
+
+	if (!p->guard || p->backend || p->quoted || p->allowed || p->protocol != IPPROTO_TCP ||
+	    is_opening(p))
+		return 0;
+	g = guards.lookup(&p->guard);
+	return g && g->level[RULE_UNKNOWN] ? g : 0;
+}
+
+INLINE int hand_over_stray(struct packet *p)
+{
+	return guard_of_stray(p) ? hand_over(p, PROGRAM_STEER) : GO_ON;
 }

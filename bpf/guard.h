@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The SYN guard: under attack only those reach a backend who have shown that they get what is sent
- * to them. guard_opening() looks at SYNs before their flow is looked for, guard_unknown() at what
- * is of no known flow. docs/guard.md has the modes.
+ * to them. guard_opening() looks at SYNs and RSTs before their flow is looked for, guard_unknown()
+ * at what is of no known flow: filter.h hands those over. docs/guard.md has the modes.
  */
 #pragma once
 
 #include "challenge.h"
 #include "guard_maps.h"
+#include "filter.h"
 #include "judge.h"
 #include "retransmit.h"
 #include "source.h"
-
-/* The guard of the packet's service, if it has to do with TCP now. */
-INLINE struct guard *guard_of(struct packet *p)
-{
-	if (!p->guard || p->protocol != IPPROTO_TCP || p->quoted || p->allowed)
-		return 0;
-	return guards.lookup(&p->guard);
-}
-
-INLINE int is_opening(const struct packet *p)
-{
-	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
-}
 
 /* Of a source that is proven, so many new connections and strays each as its rate allows. */
 INLINE int admit_proven(struct packet *p, const struct guard *g, __u32 memory)
@@ -49,9 +37,9 @@ INLINE int guard_syn(struct packet *p, const struct guard *g)
 
 INLINE int guard_opening(struct packet *p)
 {
-	struct guard *g = guard_of(p);
+	struct guard *g = guards.lookup(&p->guard);
 
-	if (!g || !g->level[RULE_SYN])
+	if (!g)
 		return GO_ON;
 	if (p->tcp_flags & TCP_RST)
 		return take_proof(p);
@@ -62,11 +50,23 @@ INLINE int guard_opening(struct packet *p)
 
 INLINE int guard_unknown(struct packet *p)
 {
-	struct guard *g = p->backend ? 0 : guard_of(p);
+	struct guard *g = guard_of_stray(p);
 
-	if (!g || !g->level[RULE_UNKNOWN] || is_opening(p))
+	if (!g)
 		return GO_ON;
 	if (is_proven(p))
 		return admit_proven(p, g, MEMORY_STRAYS);
 	return judge(p, g, RULE_UNKNOWN, VERDICT_UNKNOWN_FLOW);
+}
+
+/* UDP and ICMP: so many packets of a source, and of its prefix. */
+INLINE int limit_rate(struct packet *p)
+{
+	const int udp = p->protocol == IPPROTO_UDP;
+	struct guard *g = guards.lookup(&p->guard);
+	__u32 rate = udp ? RATE_UDP : RATE_ICMP, rule = udp ? RULE_UDP_RATE : RULE_ICMP_RATE;
+
+	if (!g || within_rate(p, g, rate, MEMORY_PACKETS))
+		return GO_ON;
+	return judge(p, g, rule, udp ? VERDICT_UDP_RATE : VERDICT_ICMP_RATE);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The maps of the guard. The loader defines SOURCE_BUCKETS and FIRST_SYN_BUCKETS (powers of two).
+ * The maps of the guard. The loader defines SOURCE_BUCKETS, FIRST_SYN_BUCKETS and PREFIX_BUCKETS
+ * (powers of two), and PREFIX_SHIFT, by which a hash of 64 bits becomes the number of such a bucket.
  */
 #pragma once
 
@@ -67,10 +68,38 @@ struct sample {
 };
 SIZE_IS(struct sample, 56);
 
+/*
+ * Which lengths of prefixes occur below a block: the bits that they cut off, plus 1, in a byte each,
+ * the longest prefix first, from the lowest byte on; 0 ends. A block is of IPv4 a /16, of IPv6 all /32
+ * of one hash; prefixes no longer than that are below the rest of their version.
+ */
+struct prefix_block {
+	__u64 cuts[2];
+};
+SIZE_IS(struct prefix_block, 16);
+
+#define PREFIX_LENGTHS 16
+#define PREFIX_STEPS 16 /* buckets, one after the other, that an entry may be in */
+#define PREFIX_FACTOR 0x9e3779b1U
+#define PREFIX_BLOCKS_6 0x10000
+#define PREFIX_REST_4 0x20000
+#define PREFIX_REST_6 0x20001
+#define PREFIX_BLOCKS 0x20002
+
+/* The lowest bits of an entry of `prefixes`; the others are its hash's. None: it was removed. */
+#define PREFIX_ALLOW 1
+#define PREFIX_DENY 2
+#define PREFIX_ACTIONS 3
+
 #define KEY_GENERATIONS 4
 #define SAMPLE_PAGES 64
 #define SAMPLE_EVERY 1024 /* of a verdict and service, on each CPU; and the 1st, 2nd, 4th ... */
 
+/* The programs that a packet can be handed over to (gateway.c), by their place in the map. */
+enum program { PROGRAM_LIMIT, PROGRAM_OPENING, PROGRAM_STEER, PROGRAMS };
+
+/* programs: filled by user space. */
+BPF_PROG_ARRAY(programs, PROGRAMS);
 /* guards: by what struct service says; 0 is none. Written by user space. */
 BPF_F_TABLE("array", u32, struct guard, guards, MAX_SERVICES, BPF_F_MMAPABLE);
 /* guard_keys: one entry. Written by user space. */
@@ -81,5 +110,9 @@ BPF_F_TABLE("array", u32, struct bucket, proven, SOURCE_BUCKETS, BPF_F_MMAPABLE)
 BPF_F_TABLE("array", u32, struct bucket, paces, SOURCE_BUCKETS, BPF_F_MMAPABLE);
 /* first_syns: which SYN came when, for mode retransmit. Tagged words. Written by the data path. */
 BPF_F_TABLE("array", u32, struct bucket, first_syns, FIRST_SYN_BUCKETS, BPF_F_MMAPABLE);
+/* prefix_blocks: by block, see prefixes.h. Written by user space. */
+BPF_F_TABLE("array", u32, struct prefix_block, prefix_blocks, PREFIX_BLOCKS, BPF_F_MMAPABLE);
+/* prefixes: allowed and denied ones, by a hash of each. Written by user space. */
+BPF_F_TABLE("array", u32, struct bucket, prefixes, PREFIX_BUCKETS, BPF_F_MMAPABLE);
 /* samples: struct sample. Written by the data path, read by user space. */
 BPF_RINGBUF_OUTPUT(samples, SAMPLE_PAGES);

@@ -6,7 +6,7 @@
 #include "guard_maps.h"
 #include "packet.h"
 
-INLINE int judge(struct packet *p, const struct guard *g, const __u32 rule, __u32 verdict)
+INLINE int judge(struct packet *p, const struct guard *g, __u32 rule, __u32 verdict)
 {
 	if (g->level[rule] == RULE_ON)
 		return verdict;

@@ -111,7 +111,7 @@ INLINE int take_token(struct packet *p, const struct rate *rate, struct source s
 }
 
 /* Of the source, then of its prefix. `which` is the source's; the prefix's is the next one. */
-INLINE int within_rate(struct packet *p, const struct guard *g, const __u32 which, __u32 memory)
+INLINE int within_rate(struct packet *p, const struct guard *g, __u32 which, __u32 memory)
 {
 	return take_token(p, &g->rate[which], source_of(p, 0), memory) &&
 	       take_token(p, &g->rate[which + 1], source_of(p, 1), memory | MEMORY_PREFIX);
