@@ -56,6 +56,7 @@ class Limits:
     flows: int = 1 << 20
     slots: int = 1 << 24
     sources: int = 1 << 18
+    prefixes: int = 1 << 16
 
     def check(self) -> Limits:
         """Return self, or raise InvalidError that names the option which is out of range."""
@@ -65,6 +66,7 @@ class Limits:
             ("--max-flows", self.flows, 1 << 28),
             ("--max-slots", self.slots, 1 << 31),
             ("--max-sources", self.sources, 1 << 26),
+            ("--max-prefixes", self.prefixes, 1 << 24),
         ):
             if not 2 <= value <= greatest:
                 raise InvalidError(option, f"{value} is not from 2 to {greatest}")
