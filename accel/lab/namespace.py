@@ -41,7 +41,7 @@ class Namespace:
     def __init__(self, name: str) -> None:
         self.name = name
         self.processes: list[subprocess.Popen[Any]] = []
-        self._links: list[int] = []
+        self._links: dict[str, int] = {}
         try:
             netns.create(name)
         except OSError as error:
@@ -85,16 +85,23 @@ class Namespace:
                 request = struct.pack("=16sQ16x", interface.encode(), ctypes.addressof(value))
                 fcntl.ioctl(handle, _SIOCETHTOOL, request)
 
-    def take_xdp(self, interface: str) -> None:
+    def take_xdp(self, interface: str, program: int | None = None) -> None:
         """Have a veth take the frames that XDP sends at its other end: it must run XDP itself.
 
         With gro alone it takes them too, but nobody wakes it (veth_xdp_flush of the kernel).
+        `program` passes everything by default, and replaces one that is there from before.
         """
-        program = syscall.prog_load(syscall.PROG_XDP, _XDP_PASS, license="GPL")
-        with self.entered():
-            index = socket.if_nametoindex(interface)
-            self._links.append(syscall.link_create(program, index, syscall.ATTACH_XDP))
-        os.close(program)
+        used = program or syscall.prog_load(
+            syscall.PROG_XDP, _XDP_PASS, license="GPL", attach_type=syscall.ATTACH_XDP
+        )
+        if interface in self._links:
+            syscall.link_update(self._links[interface], used)
+        else:
+            with self.entered():
+                index = socket.if_nametoindex(interface)
+                self._links[interface] = syscall.link_create(used, index, syscall.ATTACH_XDP)
+        if program is None:
+            os.close(used)
 
     def counter(self, protocol: str, name: str) -> int:
         """One of the kernel's counters for the namespace, as ("Tcp", "RetransSegs")."""
@@ -148,7 +155,7 @@ class Namespace:
         end(self.processes)
         self.processes.clear()
         while self._links:
-            os.close(self._links.pop())
+            os.close(self._links.popitem()[1])
         self.netlink.close()
         with contextlib.suppress(FileNotFoundError):
             netns.remove(self.name)
