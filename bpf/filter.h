@@ -61,6 +61,12 @@ INLINE int filter(struct packet *p)
 	return GO_ON;
 }
 
+/* Whether SYNs are answered with cookies that backends accept, or were so lately. */
+INLINE int sends_cookies(const struct guard *g)
+{
+	return g->mode == GUARD_COOKIE_BACKEND && g->level[RULE_SYN] >= RULE_ON;
+}
+
 /* TCP that is no SYN, of no known flow, while the guard has to do with those: else 0. */
 INLINE struct guard *guard_of_stray(struct packet *p)
 {
@@ -70,7 +76,7 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 	    is_opening(p))
 		return 0;
 	g = guards.lookup(&p->guard);
-	return g && g->level[RULE_UNKNOWN] ? g : 0;
+	return g && (g->level[RULE_UNKNOWN] || sends_cookies(g)) ? g : 0;
 }
 
 INLINE int hand_over_stray(struct packet *p)

@@ -12,6 +12,7 @@
 #include "judge.h"
 #include "retransmit.h"
 #include "source.h"
+#include "syn_cookie.h"
 
 /* Of a source that is proven, so many new connections and strays each as its rate allows. */
 INLINE int admit_proven(struct packet *p, const struct guard *g, __u32 memory)
@@ -21,14 +22,28 @@ INLINE int admit_proven(struct packet *p, const struct guard *g, __u32 memory)
 	return judge(p, g, RULE_SYN_RATE, VERDICT_SYN_RATE);
 }
 
+/* How an unproven source's SYN is answered. */
+INLINE __u32 answer_of(const struct guard *g)
+{
+	return g->mode == GUARD_COOKIE_BACKEND ? VERDICT_COOKIE
+	       : g->mode == GUARD_RETRANSMIT   ? VERDICT_FIRST_SYN
+					       : VERDICT_CHALLENGED;
+}
+
 INLINE int guard_syn(struct packet *p, const struct guard *g)
 {
 	int verdict;
 
+	/* Also of proven sources: a cookie costs the backend less than a SYN. */
+	if (g->mode == GUARD_COOKIE_BACKEND && g->level[RULE_SYN] == RULE_ON) {
+		verdict = answer_cookie(p, g);
+		if (verdict)
+			return verdict;
+	}
 	if (is_proven(p))
 		return admit_proven(p, g, MEMORY_SYNS);
 	if (g->level[RULE_SYN] == RULE_MONITOR) {
-		note(p, g->mode == GUARD_RETRANSMIT ? VERDICT_FIRST_SYN : VERDICT_CHALLENGED);
+		note(p, answer_of(g));
 		return GO_ON;
 	}
 	verdict = g->mode == GUARD_RETRANSMIT ? wait_for_retransmission(p) : challenge(p);
@@ -51,12 +66,20 @@ INLINE int guard_opening(struct packet *p)
 INLINE int guard_unknown(struct packet *p)
 {
 	struct guard *g = guard_of_stray(p);
+	int cookie;
 
 	if (!g)
 		return GO_ON;
+	cookie = sends_cookies(g) && may_have_cookie(p);
+	if (cookie && has_cookie(p, g)) {
+		note(p, VERDICT_PROVEN);
+		return admit_proven(p, g, MEMORY_SYNS);
+	}
+	if (!g->level[RULE_UNKNOWN])
+		return GO_ON;
 	if (is_proven(p))
 		return admit_proven(p, g, MEMORY_STRAYS);
-	return judge(p, g, RULE_UNKNOWN, VERDICT_UNKNOWN_FLOW);
+	return judge(p, g, RULE_UNKNOWN, cookie ? VERDICT_BAD_COOKIE : VERDICT_UNKNOWN_FLOW);
 }
 
 /* UDP and ICMP: so many packets of a source, and of its prefix. */
