@@ -43,10 +43,12 @@ class Topology:
     """How many hosts there are, and how wide the links are (MTU in bytes).
 
     Near backends stand on the gateways' own segment, far ones behind the router.
-    A spare router is a second way from the near to the far segment.
+    A spare router is a second way from the near to the far segment. Homes are clients behind a
+    router of their own, which translates their addresses and drops what conntrack calls invalid.
     """
 
     clients: int = 1
+    homes: int = 0
     gateways: int = 1
     near: int = 2
     far: int = 2

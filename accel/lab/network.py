@@ -21,6 +21,18 @@ from accel.lab.namespace import Namespace, sweep
 from accel.model import Address
 
 PREFIX = "accel"
+_NAT = """
+table inet nat {{
+  chain out {{
+    type nat hook postrouting priority srcnat
+    oifname "{outside}" masquerade
+  }}
+  chain through {{
+    type filter hook forward priority filter
+    ct state invalid counter drop
+  }}
+}}
+"""
 _serial = itertools.count(1)
 
 
@@ -34,11 +46,13 @@ class Lab:
     def __init__(self, topology: Topology | None = None) -> None:
         self.topology = topology or Topology()
         self.clients: list[Host] = []
+        self.homes: list[Host] = []
         self.gateways: list[Host] = []
         self.backends: list[Host] = []
         self._id = f"{PREFIX}-{os.getpid()}.{next(_serial)}"
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._id}-"))
         self._namespaces: list[Namespace] = []
+        self._owners: dict[str, Namespace] = {}  # of segments: who has the bridge
         self._ports: dict[str, str] = {}
         self._handlers: dict[int, Any] = {}
         self.sweep()
@@ -136,7 +150,7 @@ class Lab:
         )
         self.router = self._namespace("router", forwarding=True)
         for segment in self.segments:
-            self._bridge(segment)
+            self._bridge(self.router, segment)
         for i in range(topology.clients):
             host = self._host(f"client{i + 1}", clients, 10 + i)
             self.clients.append(host)
@@ -149,6 +163,8 @@ class Lab:
             self.backends.append(self._host(f"b{i + 1}", segment, 101 + i))
         if topology.spare_router:
             self._spare_router(near, far)
+        if topology.homes:
+            self._homes(clients)
         if self.gateways:
             self.route_services(self.gateway)
 
@@ -179,50 +195,59 @@ class Lab:
         )
         return namespace
 
-    def _bridge(self, segment: Segment) -> None:
-        link = self.router.netlink
+    def _bridge(self, owner: Namespace, segment: Segment) -> None:
+        self._owners[segment.name] = owner
+        link = owner.netlink
         link.link("add", ifname=segment.name, kind="bridge", br_mcast_snooping=0)
-        index = self.router.index(segment.name)
+        index = owner.index(segment.name)
         for address in segment.addresses(1):
-            add_address(self.router, index, address, segment.prefix(address))
+            add_address(owner, index, address, segment.prefix(address))
         link.link("set", index=index, mtu=segment.mtu, state="up")
 
     def _join(self, namespace: Namespace, segment: Segment, name: str, interface: str) -> int:
         """Lay a cable from the bridge to `interface`; returns the interface's number."""
+        owner = self._owners[segment.name]
         port = f"{segment.name[0]}-{name}"
-        self.router.netlink.link(
+        owner.netlink.link(
             "add",
             ifname=port,
             kind="veth",
             mtu=segment.mtu,
             peer={"ifname": interface, "net_ns_fd": str(namespace.path), "mtu": segment.mtu},
         )
-        self.router.netlink.link(
+        owner.netlink.link(
             "set",
-            index=self.router.index(port),
-            master=self.router.index(segment.name),
+            index=owner.index(port),
+            master=owner.index(segment.name),
             state="up",
         )
         index = namespace.index(interface)
         namespace.netlink.link("set", index=index, state="up")
         # Checksums are written in full: XDP sees, and encapsulates, what really is in the packet.
-        self.router.offload(port, tx=False)
+        owner.offload(port, tx=False)
         namespace.offload(interface, tx=False)
         self._ports[name] = port
         return index
 
     def _host(self, name: str, segment: Segment, number: int) -> Host:
         namespace = self._namespace(name)
-        index = self._join(namespace, segment, name, INTERFACE)
+        self._connect(namespace, segment, name, INTERFACE, number)
         ipv4, ipv6 = segment.addresses(number)
-        for address, gateway in zip((ipv4, ipv6), segment.addresses(1), strict=True):
+        return Host(name=name, namespace=namespace, segment=segment, ipv4=ipv4, ipv6=ipv6)
+
+    def _connect(
+        self, namespace: Namespace, segment: Segment, name: str, interface: str, number: int
+    ) -> None:
+        """Make it host `number` of the segment, with its default route there."""
+        index = self._join(namespace, segment, name, interface)
+        addresses = zip(segment.addresses(number), segment.addresses(1), strict=True)
+        for address, gateway in addresses:
             add_address(namespace, index, address, segment.prefix(address))
             route: dict[str, Any] = {"family": 2 if address.version == 4 else 10}
             if segment.name == "clients":
                 # What a client behind a full-size link says, wherever the narrow link is.
                 route["metrics"] = {"advmss": 1460 if address.version == 4 else 1440}
             namespace.netlink.route("add", dst="default", gateway=str(gateway), oif=index, **route)
-        return Host(name=name, namespace=namespace, segment=segment, ipv4=ipv4, ipv6=ipv6)
 
     def _spare_router(self, near: Segment, far: Segment) -> None:
         self.spare = self._namespace("spare", forwarding=True)
@@ -230,6 +255,15 @@ class Lab:
             index = self._join(self.spare, segment, "spare", segment.name)
             for address in segment.addresses(2):
                 add_address(self.spare, index, address, segment.prefix(address))
+
+    def _homes(self, clients: Segment) -> None:
+        self.nat = self._namespace("nat", forwarding=True)
+        self._connect(self.nat, clients, "nat", clients.name, 250)
+        home = Segment.of("home", "192.168.7.0/24", "fd00:7::/64", 1500)
+        self._bridge(self.nat, home)
+        self.nat.run(["nft", "-f", "-"], input=_NAT.format(outside=clients.name))
+        for i in range(self.topology.homes):
+            self.homes.append(self._host(f"home{i + 1}", home, 10 + i))
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -120,3 +121,23 @@ def test_a_narrow_link_is_narrow() -> None:
     with Lab(Topology(near=0, far=1, far_mtu=1400)) as lab:
         far = lab.far[0]
         assert far.namespace.netlink.get_links(far.namespace.index("eth0"))[0].get("mtu") == 1400
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_home_is_behind_a_router_with_one_address(version: int) -> None:
+    with Lab(Topology(homes=2, near=0, far=1)) as lab:
+        far = lab.far[0]
+        with far.namespace.entered():
+            listener = socket.create_server(
+                (str(far.address(version)), 80),
+                family=socket.AF_INET if version == 4 else socket.AF_INET6,
+            )
+        outside = lab.segments[0].addresses(250)[0 if version == 4 else 1]
+        for home in lab.homes:
+            with home.namespace.entered():
+                connection = socket.create_connection((str(far.address(version)), 80), timeout=5)
+            accepted, peer = listener.accept()
+            assert peer[0] == str(outside)
+            accepted.close()
+            connection.close()
+        listener.close()
