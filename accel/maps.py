@@ -7,6 +7,7 @@ never mistaken for ours: a new layout gets a folder of its own beside the old on
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import mmap
 import os
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel import syscall
+from accel import features, syscall
 from accel.errors import HostError
 from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.loader import Compiled, compile_bpf, keep_secret
@@ -43,6 +44,7 @@ NAMES = (
     "proven",
     "paces",
     "first_syns",
+    "marks",
     "samples",
     "prefix_blocks",
     "prefixes",
@@ -72,9 +74,19 @@ def defines(limits: Limits) -> dict[str, int]:
         "PREFIX_BUCKETS": prefix_buckets(limits),
         "PREFIX_SHIFT": 64 - (prefix_buckets(limits) - 1).bit_length(),
         "TICKS_PER_SECOND": ticks_per_second(),
+        "LOCAL_COOKIES": int(_raw_syn_cookies()),
         "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
     }
+
+
+@functools.cache
+def _raw_syn_cookies() -> bool:
+    try:
+        features.RAW_SYN_COOKIES.probe()
+    except OSError:
+        return False
+    return True
 
 
 def prefix_buckets(limits: Limits) -> int:

@@ -61,10 +61,11 @@ INLINE int filter(struct packet *p)
 	return GO_ON;
 }
 
-/* Whether SYNs are answered with cookies that backends accept, or were so lately. */
+/* Whether SYNs are answered with cookies, or were so lately. */
 INLINE int sends_cookies(const struct guard *g)
 {
-	return g->mode == GUARD_COOKIE_BACKEND && g->level[RULE_SYN] >= RULE_ON;
+	return (g->mode == GUARD_COOKIE_BACKEND || g->mode == GUARD_COOKIE_LOCAL) &&
+	       g->level[RULE_SYN] >= RULE_ON;
 }
 
 /* TCP that is no SYN, of no known flow, while the guard has to do with those: else 0. */

@@ -10,6 +10,7 @@
 #include "guard_maps.h"
 #include "filter.h"
 #include "judge.h"
+#include "local_cookie.h"
 #include "retransmit.h"
 #include "source.h"
 #include "syn_cookie.h"
@@ -25,9 +26,9 @@ INLINE int admit_proven(struct packet *p, const struct guard *g, __u32 memory)
 /* How an unproven source's SYN is answered. */
 INLINE __u32 answer_of(const struct guard *g)
 {
-	return g->mode == GUARD_COOKIE_BACKEND ? VERDICT_COOKIE
-	       : g->mode == GUARD_RETRANSMIT   ? VERDICT_FIRST_SYN
-					       : VERDICT_CHALLENGED;
+	return g->mode == GUARD_AUTH         ? VERDICT_CHALLENGED
+	       : g->mode == GUARD_RETRANSMIT ? VERDICT_FIRST_SYN
+					     : VERDICT_COOKIE;
 }
 
 INLINE int guard_syn(struct packet *p, const struct guard *g)
@@ -46,7 +47,12 @@ INLINE int guard_syn(struct packet *p, const struct guard *g)
 		note(p, answer_of(g));
 		return GO_ON;
 	}
-	verdict = g->mode == GUARD_RETRANSMIT ? wait_for_retransmission(p) : challenge(p);
+	if (g->mode == GUARD_COOKIE_LOCAL)
+		verdict = answer_local_cookie(p, g);
+	else if (g->mode == GUARD_RETRANSMIT)
+		verdict = wait_for_retransmission(p);
+	else
+		verdict = challenge(p);
 	return verdict ?: admit_proven(p, g, MEMORY_SYNS);
 }
 
@@ -71,8 +77,10 @@ INLINE int guard_unknown(struct packet *p)
 	if (!g)
 		return GO_ON;
 	cookie = sends_cookies(g) && may_have_cookie(p);
-	if (cookie && has_cookie(p, g)) {
+	if (cookie && (g->mode == GUARD_COOKIE_LOCAL ? has_local_cookie(p) : has_cookie(p, g))) {
 		note(p, VERDICT_PROVEN);
+		if (g->mode == GUARD_COOKIE_LOCAL)
+			prove(p);
 		return admit_proven(p, g, MEMORY_SYNS);
 	}
 	if (!g->level[RULE_UNKNOWN])

@@ -9,6 +9,9 @@
 
 enum guard_mode { GUARD_AUTH = 1, GUARD_COOKIE_BACKEND, GUARD_COOKIE_LOCAL, GUARD_RETRANSMIT };
 
+/* TCP options that the kernel of this host would keep: accel/local_cookies.py looks. */
+enum offer { OFFER_TIMESTAMPS = 1, OFFER_SACK = 2, OFFER_SCALE = 4, OFFER_ECN = 8 };
+
 /* What a check may do. RULE_LINGER: an attack is over, and answers to it may still come. */
 enum rule_level { RULE_OFF, RULE_MONITOR, RULE_ON, RULE_LINGER };
 
@@ -40,7 +43,8 @@ struct guard {
 	__u8 wscale; /* announced with cookies */
 	__u16 mss4;  /* announced with cookies: what fits on the way to every backend */
 	__u16 mss6;
-	__u16 pad;
+	__u8 options; /* announced with cookies of mode cookie-local: enum offer */
+	__u8 pad;
 	struct rate rate[6];
 };
 SIZE_IS(struct guard, 64);
@@ -110,6 +114,8 @@ BPF_F_TABLE("array", u32, struct bucket, proven, SOURCE_BUCKETS, BPF_F_MMAPABLE)
 BPF_F_TABLE("array", u32, struct bucket, paces, SOURCE_BUCKETS, BPF_F_MMAPABLE);
 /* first_syns: which SYN came when, for mode retransmit. Tagged words. Written by the data path. */
 BPF_F_TABLE("array", u32, struct bucket, first_syns, FIRST_SYN_BUCKETS, BPF_F_MMAPABLE);
+/* marks: when which port's listener was marked, by service (local_cookie.h). Tagged words. Data path. */
+BPF_F_TABLE("array", u32, struct bucket, marks, MAX_SERVICES, BPF_F_MMAPABLE);
 /* prefix_blocks: by block, see prefixes.h. Written by user space. */
 BPF_F_TABLE("array", u32, struct prefix_block, prefix_blocks, PREFIX_BLOCKS, BPF_F_MMAPABLE);
 /* prefixes: allowed and denied ones, by a hash of each. Written by user space. */
