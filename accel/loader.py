@@ -25,6 +25,7 @@ from typing import Any
 
 from accel import capabilities, syscall
 from accel.errors import HostError, ProgramError
+from accel.kfunc import patch_calls
 from accel.source import read_source
 
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter"]
@@ -77,12 +78,22 @@ class Compiled:
                 raise _no_map(name, str(error.strerror)) from error
         return self._fds[name]
 
-    def load(self, function: str, *, maps: Mapping[str, int] | None = None) -> int:
-        """Load one function as an XDP program and return its file descriptor.
+    def load(
+        self,
+        function: str,
+        *,
+        maps: Mapping[str, int] | None = None,
+        kind: int = syscall.PROG_XDP,
+        kernel_functions: Mapping[int, int] | None = None,
+    ) -> int:
+        """Load one function as a program of `kind` and return its file descriptor.
 
-        `maps` are used in the place of own ones, by name. Raises HostError and ProgramError.
+        `maps` are used in the place of own ones, by name; `kernel_functions` are ids by marker
+        (kfunc.py). Raises HostError and ProgramError.
         """
         code = bytes.fromhex(self._programs[function])
+        if kernel_functions:
+            code = patch_calls(code, kernel_functions)
         numbers = map_numbers(code)
         fds = {
             described["number"]: (maps or {}).get(name) or self.map_fd(name)
@@ -91,11 +102,11 @@ class Compiled:
         }
         try:
             return syscall.prog_load(
-                syscall.PROG_XDP,
+                kind,
                 replace_maps(code, fds),
                 license="GPL",
                 name=function,
-                attach_type=syscall.ATTACH_XDP,
+                attach_type=syscall.ATTACH_XDP if kind == syscall.PROG_XDP else 0,
             )
         except syscall.VerifierError as e:
             if e.errno == errno.EPERM:

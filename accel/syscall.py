@@ -25,8 +25,8 @@ _MAP_FD_BY_ID, _OBJ_INFO, _MAP_UPDATE_BATCH = 14, 15, 26
 _LINK_CREATE, _LINK_UPDATE, _LINK_DETACH = 28, 29, 34
 
 MAP_ARRAY = 2
-PROG_XDP = 6
-ATTACH_XDP = 37
+PROG_SCHED_CLS, PROG_XDP = 3, 6
+ATTACH_XDP, ATTACH_TCX_INGRESS = 37, 46
 F_MMAPABLE = 1 << 10
 F_INNER_MAP = 1 << 12
 F_TEST_XDP_LIVE_FRAMES = 1 << 1
@@ -222,7 +222,7 @@ def prog_test_run(
 
 
 def link_create(prog: int, ifindex: int, attach_type: int, flags: int = 0) -> int:
-    """BPF_LINK_CREATE (XDP: kernel 5.9). Returns the link's file descriptor."""
+    """BPF_LINK_CREATE (XDP: kernel 5.9, TCX: 6.6). Returns the link's file descriptor."""
     return bpf(_LINK_CREATE, struct.pack("<IIII", prog, ifindex, attach_type, flags))
 
 

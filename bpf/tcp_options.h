@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a SYN's options say (RFC 9293 3.1, RFC 7323 2.2 and 3.2, RFC 2018 2), in whatever order and
+ * What a segment's options say (RFC 9293 3.1, RFC 7323 2.2 and 3.2, RFC 2018 2), in whatever order and
  * however broken. What nearly every client sends is told by a few words; the rest takes a loop,
  * whose state is in a map: the verifier would follow each value of it that it knew.
  * As the kernel does: what comes last counts, and what is broken ends the list.
@@ -37,12 +37,13 @@ struct syn_options {
 	};
 	volatile __u32 at;
 	volatile __u32 size;
-	__be32 time; /* the client's timestamp */
+	__be32 time; /* the client's timestamp, and what it echoes */
+	__be32 echo;
 	__u16 mss;   /* 0: none */
 	__u8 wscale; /* NO_WSCALE: none */
 	__u8 sack;
 	__u8 timestamps;
-	__u8 pad[7];
+	__u8 pad[3];
 };
 SIZE_IS(struct syn_options, 96); /* values of per-CPU maps are multiples of 8 bytes */
 
@@ -129,6 +130,7 @@ INLINE void take_option(struct syn_options *o, __u32 at, __u8 kind, __u8 length)
 	} else if (kind == OPTION_TIMESTAMPS && length == 10) {
 		o->timestamps = 1;
 		__builtin_memcpy(&o->time, value, 4);
+		__builtin_memcpy(&o->echo, value + 4, 4);
 	}
 }
 

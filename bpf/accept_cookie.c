@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The backend's side of guard mode cookie-backend, at TC ingress: a segment that acknowledges a
+ * gateway's SYN cookie comes for a listener that has seen no SYN. It gets a request socket with
+ * what the cookie says of the client, and the kernel goes on as if it had sent the cookie itself.
+ * docs/syn-cookies.md has the whole way.
+ */
+#include "headers.h"
+#include "accept_verdicts.h"
+#include "accept_maps.h"
+#include "packet.h"
+#include "accept_packet.h"
+#include "accept_request.h"
+
+#define TCX_NEXT -1
+#define STATE_TIME_WAIT 6 /* include/net/tcp_states.h */
+#define STATE_LISTEN 10
+
+/* The state of the socket that the segment is for, with a reference to it in `found`. */
+INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment *s)
+{
+	struct bpf_sock_tuple tuple = {};
+
+	if (s->p.version == 4) {
+		tuple.ipv4.saddr = s->p.source.word[3];
+		tuple.ipv4.daddr = s->p.destination.word[3];
+		tuple.ipv4.sport = s->p.source_port;
+		tuple.ipv4.dport = s->p.destination_port;
+		return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	copy_address(tuple.ipv6.saddr, &s->p.source);
+	copy_address(tuple.ipv6.daddr, &s->p.destination);
+	tuple.ipv6.sport = s->p.source_port;
+	tuple.ipv6.dport = s->p.destination_port;
+	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+}
+
+INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *listener)
+{
+	struct bpf_tcp_req_attrs attrs = {};
+	__u32 zero = 0, cookie = 0;
+	struct accept_keys *keys = accept_keys.lookup(&zero);
+
+	if (!keys || !has_valid_cookie(s, keys, &cookie))
+		return ACCEPT_BAD_COOKIE;
+	if (!listener)
+		return ACCEPT_TIME_WAIT;
+	take_timestamps(skb, s, &attrs);
+	fill_request(s, keys, cookie, &attrs);
+	return bpf_sk_assign_tcp_reqsk(skb, listener, &attrs, sizeof(attrs)) ? ACCEPT_REFUSED
+									     : ACCEPT_ACCEPTED;
+}
+
+INLINE int accept_segment(struct __sk_buff *skb, const struct segment *s)
+{
+	struct bpf_sock *found = find_socket(skb, s);
+	int verdict = ACCEPT_KNOWN;
+
+	if (!found)
+		return ACCEPT_NO_LISTENER;
+	if (found->state == STATE_LISTEN) {
+		void *listener = bpf_skc_to_tcp_sock(found);
+
+		verdict = listener ? give_request(skb, s, listener) : ACCEPT_REFUSED;
+	} else if (found->state == STATE_TIME_WAIT) {
+		/* Most are of the connection that ended. */
+		verdict = give_request(skb, s, 0);
+		if (verdict == ACCEPT_BAD_COOKIE)
+			verdict = ACCEPT_KNOWN;
+	}
+	bpf_sk_release(found);
+	return verdict;
+}
+
+int accept_cookie(struct __sk_buff *skb)
+{
+	struct segment s = {};
+	__u32 verdict = read_segment(skb, &s) ?: accept_segment(skb, &s);
+	struct accept_counter *counter = verdicts.lookup(&verdict);
+
+	if (counter) {
+		counter->packets += 1;
+		counter->bytes += skb->len;
+	}
+	return TCX_NEXT;
+}
