@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from vagrant.vm.disks import initramfs
@@ -19,6 +20,8 @@ _KERNEL_LINE = (
 _PROBE_SECONDS = 8
 _UP_SECONDS = 300  # 10 on an idle host; a kernel that is not up by then never will be
 _UP = "accel-vm: up"
+_QUEUES = 4  # two that receive, for two CPUs, and two more that XDP sends by
+_WIRE = ["unshare", "--net", "--", "sh", str(Path(__file__).with_name("wire.sh"))]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +57,9 @@ def boot(
     initramfs(kernel, ram)
     for file in (console, output):
         file.write_bytes(b"")
+    queues = _QUEUES if _has_taps() else 1
     command = [
+        *(_WIRE if queues > 1 else []),
         "nice", "-n", "10", "qemu-system-x86_64",
         "-machine", "q35", "-cpu", "host" if kvm else "max",
         "-accel", "kvm" if kvm else "tcg,thread=multi",
@@ -64,10 +69,12 @@ def boot(
         "-append", f"{_KERNEL_LINE} {arguments}",
     ]  # fmt: skip
     for name in ("near", "far"):  # two interfaces, with a wire in between
-        command += ["-netdev", f"hubport,hubid=0,id={name}"]
+        tap = f"tap,id={name},ifname={name},script=no,downscript=no,queues={queues}"
+        command += ["-netdev", tap if queues > 1 else f"hubport,hubid=0,id={name}"]
         # What a driver needs off for native XDP is not offered.
         offloads = "".join(f",guest_{x}=off" for x in ("csum", "tso4", "tso6", "ecn", "ufo"))
-        command += ["-device", f"virtio-net-pci,netdev={name}{offloads}"]
+        vectors = f",mq=on,vectors={2 * queues + 2}" if queues > 1 else ""
+        command += ["-device", f"virtio-net-pci,netdev={name}{offloads}{vectors}"]
     for disk in disks:
         command += ["-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
     started = time.monotonic()
@@ -93,3 +100,12 @@ def boot(
         seconds=time.monotonic() - started,
         timed_out=timed_out,
     )
+
+
+@cache
+def _has_taps() -> bool:
+    """Whether this host makes the wire; without it interfaces have one queue."""
+    try:
+        return subprocess.run([*_WIRE, "true"], capture_output=True).returncode == 0
+    except OSError:
+        return False

@@ -21,13 +21,34 @@ _SUITE = "bookworm"
 _PYTHON = "3.11"  # of the suite
 _PACKAGES = (
     *("python3", "python3-bpfcc", "linux-libc-dev", "iproute2", "iputils-ping", "ethtool"),
-    *("kmod", "util-linux", "nginx-light", "curl", "openssl", "ca-certificates"),
+    *("kmod", "util-linux", "nginx-light", "curl", "openssl", "ca-certificates", "ipvsadm"),
+    *("systemd-sysv", "openssh-server", "sudo", "rsync"),  # for Vagrant
 )
 _TEST_TOOLS = ("hypothesis", "jsonschema", "pytest", "pytest-timeout", "scapy", "setuptools")
 _PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")
 _LIBRARIES = f"usr/local/lib/python{_PYTHON}/dist-packages"
 _CHECKOUT = "/checkout"  # where init.sh puts it
-_NEEDED_MB = 3000  # while it is made; 800 afterwards
+_NEEDED_MB = 3000  # while it is made; 900 afterwards
+# What Vagrant wants of a machine: an account with its well-known key, and an address.
+_KEY = (
+    "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNltG"
+    "EFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
+    "Fo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmCP3NO"
+    "Td0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRdK8jlqm8t"
+    "ehUc9c9WhQ== vagrant insecure public key\n"
+)
+_FILES = {
+    "home/vagrant/.ssh/authorized_keys": _KEY,
+    "etc/sudoers.d/vagrant": "vagrant ALL=(ALL) NOPASSWD: ALL\n",
+    "etc/systemd/network/eth0.network":
+        "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n[DHCPv4]\nClientIdentifier=mac\n",
+    "etc/machine-id": "",
+}  # fmt: skip
+_ACCOUNT = (
+    "useradd --shell /bin/bash vagrant && chown -R vagrant:vagrant /home/vagrant"
+    " && chmod 700 /home/vagrant/.ssh && systemctl -q enable systemd-networkd ssh"
+    " && systemctl -q disable nginx"
+)
 
 
 def image() -> Path:
@@ -42,6 +63,7 @@ def image() -> Path:
         with _work() as work:
             _root(work / "root")
             _libraries(work / "root", requirements)
+            _account(work / "root")
             _pack(work / "root", work / "image")
             (work / "image").rename(path)
     return path
@@ -79,6 +101,13 @@ def _libraries(root: Path, requirements: list[str]) -> None:
         ["chroot", root, "python3", "-m", "compileall", "-q", "-j0", f"/{_LIBRARIES}"],
         what="compiling the tests' libraries",
     )
+
+
+def _account(root: Path) -> None:
+    for name, text in _FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    run(["chroot", root, "sh", "-c", _ACCOUNT], what="making Vagrant's account")
 
 
 def _pack(root: Path, image: Path) -> None:

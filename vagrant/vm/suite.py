@@ -14,8 +14,7 @@ TESTS = (
     "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
     "tests/wire/test_modes.py",
-    "tests/wire/test_kernel_decap.py",
-    "tests/wire/test_vlan.py",
+    "tests/vm",
     "tests/wire/test_netlink.py::test_a_vlan_device",
 )
 EACH_SECONDS = 400  # a test, and what sets it up
