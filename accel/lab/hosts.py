@@ -30,8 +30,12 @@ class Segment:
         )
 
     def addresses(self, number: int) -> tuple[Address, Address]:
-        """The IPv4 and the IPv6 address of host `number` on this link."""
-        return self.ipv4[number], self.ipv6[number]
+        """The IPv4 and the IPv6 address of host `number` on this link.
+
+        In an IPv6 network that has room for it each host has a /64 of its own, as customers have.
+        """
+        own = number << 64 if self.ipv6.prefixlen <= 48 else 0
+        return self.ipv4[number], self.ipv6[own + number]
 
     def prefix(self, address: Address) -> int:
         """The length in bits of the network that an address on this link is in."""

@@ -144,7 +144,7 @@ class Lab:
     def _build(self) -> None:
         topology = self.topology
         clients, near, far = self.segments = (
-            Segment.of("clients", "203.0.113.0/24", "2001:db8:c::/64", topology.clients_mtu),
+            Segment.of("clients", "203.0.113.0/24", "2001:db8:c::/48", topology.clients_mtu),
             Segment.of("near", "10.0.1.0/24", "fd00:1::/64", topology.near_mtu),
             Segment.of("far", "10.0.2.0/24", "fd00:2::/64", topology.far_mtu),
         )
