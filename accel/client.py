@@ -24,6 +24,7 @@ from accel.answers import (
     Target,
 )
 from accel.errors import AccelError
+from accel.guard import Guard
 from accel.model import Address, Backend, Mode, Protocol, Service, State
 from accel.reach import unreachable
 from accel.remote_errors import from_call
@@ -90,13 +91,19 @@ class Client:
         port: int | None = None,
         protocol: Protocol | None = None,
         ring_size: int | None = None,
+        guard: Guard | None = None,
         expected_revision: int = 0,
         validate_only: bool = False,
     ) -> Service:
-        """Changes what is given. `expected_revision` is the service's."""
+        """Changes what is given, a guard as a whole. `expected_revision` is the service's."""
         request = pb.UpdateServiceRequest(
             service=messages.service_message(
-                name=name, address=address, port=port, protocol=protocol, ring_size=ring_size
+                name=name,
+                address=address,
+                port=port,
+                protocol=protocol,
+                ring_size=ring_size,
+                guard=guard,
             ),
             expected_revision=expected_revision,
             validate_only=validate_only,

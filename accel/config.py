@@ -6,6 +6,7 @@ the two together. Every error names the path in the file and the line.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import enum
 import re
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from accel import guard_form
 from accel.errors import InvalidError
+from accel.guard import UNGUARDED
 from accel.model import (
     DEFAULT_GUE_PORT,
     DEFAULT_RING_SIZE,
@@ -31,7 +34,7 @@ from accel.model import (
 from accel.yaml_tree import Items, Node, Scalar, Table, line_of, parse
 
 FILE_KEYS = ("services",)
-SERVICE_KEYS = ("name", "address", "port", "protocol", "ring_size", "mode", "backends")
+SERVICE_KEYS = ("name", "address", "port", "protocol", "ring_size", "guard", "mode", "backends")
 BACKEND_KEYS = ("name", "address", "weight", "mode", "gue_port", "state")
 SCHEMA = Path(__file__).with_name("config.schema.json")
 
@@ -130,6 +133,8 @@ def _plain_service(service: Service, backends: list[Backend]) -> dict[str, Any]:
     }
     if service.ring_size != DEFAULT_RING_SIZE:
         plain["ring_size"] = service.ring_size
+    if service.guard != UNGUARDED:
+        plain["guard"] = guard_form.plain(service.guard, UNGUARDED)
     if default != Mode.IPIP:
         plain["mode"] = default.name.lower()
     plain["backends"] = [_plain_backend(backend, default) for backend in backends]
@@ -156,7 +161,22 @@ def _service(fields: _Fields) -> Service:
         port=fields.number("port"),
         protocol=fields.choice("protocol", Protocol, Protocol.TCP),
         ring_size=fields.number("ring_size", DEFAULT_RING_SIZE),
+        guard=_like(fields, "guard", UNGUARDED),
     )
+
+
+def _like(fields: _Fields, key: str, default: Any) -> Any:
+    """What stands below `key`: the fields of `default`, which has those that are not there."""
+    usual = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
+    given: dict[str, Any] = {}
+    for name, value in usual.items() if (below := fields.below(key, tuple(usual))) else ():
+        if dataclasses.is_dataclass(value):
+            given[name] = _like(below, name, value)
+        elif isinstance(value, enum.IntEnum):
+            given[name] = below.choice(name, type(value), value)
+        else:
+            given[name] = below.number(name, value)
+    return dataclasses.replace(default, **given)
 
 
 def _backend(fields: _Fields, service: str, mode: Mode) -> Backend:
@@ -230,15 +250,21 @@ class _Fields:
         if node is None:
             return default
         text = node.text if isinstance(node, Scalar) else "a collection"
-        if text.islower() and text.upper() in kind.__members__:
-            return kind[text.upper()]
-        names = [member.name.lower() for member in kind]
+        names = {guard_form.word(member): member for member in kind}
+        if text in names:
+            return names[text]
         near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
         raise self.wrong(
             key,
             f"{text!r} is none of {', '.join(names)}",
-            f"did you mean {near[0]!r}?" if near else f"leave it out for {default.name.lower()}",
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"leave it out for {guard_form.word(default)}",
         )
+
+    def below(self, key: str, keys: tuple[str, ...]) -> Any:
+        node = self._entries.get(key)
+        return None if node is None else _Fields(node, f"{self._path}.{key}", keys, self._file)
 
     def items(self, key: str, *, required: bool = False) -> list[Node]:
         node = self._entries.get(key)

@@ -2,7 +2,7 @@
 
 A `Guard` is configured and belongs to its service; a `Stance` is what the data path has at the
 moment, which under policy `auto` changes with the traffic (accel.control.guards decides).
-Numbers are those of bpf/guard_maps.h. Pure: nothing here touches a map.
+Numbers are those of the API and of bpf/guard_maps.h. Pure: nothing here touches a map.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from accel.errors import InvalidError
-from accel.image import Words
+from accel.local_cookies import Option
 from accel.source import read_constants
 
 _CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]
-_STANCE = struct.Struct("=8B2B3H12I")
+_STANCE = struct.Struct("=8B2B2H2B12I")
 GREATEST_RATE = 1_000_000  # packets per second: one unit of the guard's clock is about 1 us
 GREATEST_BURST_SECONDS = 600  # far from where the guard's clock wraps
+DEFAULT_ON_RATE = 10_000  # packets per second
+GREATEST_ATTACK_RATE = 1_000_000_000
+LONGEST_HOLD = 86_400  # seconds
 
 
 class GuardMode(enum.IntEnum):
@@ -31,6 +32,11 @@ class GuardMode(enum.IntEnum):
     COOKIE_BACKEND = 2
     COOKIE_LOCAL = 3
     RETRANSMIT = 4
+
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return self.name.lower().replace("_", "-")
 
 
 class Policy(enum.IntEnum):
@@ -42,8 +48,17 @@ class Policy(enum.IntEnum):
     ALWAYS = 4
 
 
+class GuardLevel(enum.IntEnum):
+    """When a check refuses: never, never but count, while SYNs are being answered, always."""
+
+    OFF = 1
+    MONITOR = 2
+    ATTACK = 3
+    ON = 4
+
+
 class Level(enum.IntEnum):
-    """What a rule does: nothing, only note, refuse. LINGER is for SYNs, after an attack."""
+    """What a rule does now: nothing, only note, refuse. LINGER is for SYNs, after an attack."""
 
     OFF = 0
     MONITOR = 1
@@ -100,9 +115,14 @@ class Rate:
 class SourceRate:
     """The rates of a source (IPv4 /32, IPv6 /64) and of its prefix (/24, /48)."""
 
-    level: Level = Level.OFF
+    level: GuardLevel = GuardLevel.OFF
     source: Rate = Rate()
     prefix: Rate = Rate()
+
+    def check(self, path: str) -> None:
+        """Raises InvalidError that names the field below `path`."""
+        self.source.check(f"{path}.source")
+        self.prefix.check(f"{path}.prefix")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,13 +138,40 @@ class Guard:
     on_rate: int = 0
     off_rate: int = 0
     hold: int = 30
-    prefixes: Level = Level.ON
-    flags: Level = Level.ON
-    fragments: Level = Level.OFF
-    unknown: Level = Level.ON
-    syn_rate: SourceRate = SourceRate()
+    prefixes: GuardLevel = GuardLevel.ON
+    flags: GuardLevel = GuardLevel.ATTACK
+    fragments: GuardLevel = GuardLevel.ATTACK
+    unknown: GuardLevel = GuardLevel.ATTACK
+    syn_rate: SourceRate = SourceRate(level=GuardLevel.ATTACK)
     udp_rate: SourceRate = SourceRate()
     icmp_rate: SourceRate = SourceRate()
+
+    def check(self, path: str = "guard") -> None:
+        """Raises InvalidError that names the field below `path`."""
+        for name in ("on_rate", "off_rate"):
+            if not 0 <= getattr(self, name) <= GREATEST_ATTACK_RATE:
+                raise InvalidError(
+                    f"{path}.{name}",
+                    f"{getattr(self, name)} is not from 0 to {GREATEST_ATTACK_RATE}",
+                    hint="packets per second; 0 is what was learned, or the default",
+                )
+        if self.off_rate and self.off_rate >= (self.on_rate or DEFAULT_ON_RATE):
+            raise InvalidError(
+                f"{path}.off_rate",
+                f"{self.off_rate} is not below the on_rate of {self.on_rate or DEFAULT_ON_RATE}",
+                hint="leave it out for a fifth of that",
+            )
+        if not 1 <= self.hold <= LONGEST_HOLD:
+            raise InvalidError(
+                f"{path}.hold",
+                f"{self.hold} is not from 1 to {LONGEST_HOLD}",
+                hint="seconds for which an attack must have been over",
+            )
+        for name in ("syn_rate", "udp_rate", "icmp_rate"):
+            getattr(self, name).check(f"{path}.{name}")
+
+
+UNGUARDED = Guard()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,18 +183,20 @@ class Stance:
     rates: tuple[Rate, ...] = (Rate(),) * 6  # of enum rate_of
     wscale: int = 7
     mss: Mapping[int, int] = field(default_factory=lambda: {4: 1460, 6: 1440})
+    options: Option = Option.NONE  # of cookie-local: what this host keeps
 
     @property
     def idle(self) -> bool:
         """Whether packets need not be looked at at all."""
         return not any(self.levels.values())
 
-    def words(self, ticks_per_second: int) -> Words:
+    def words(self, ticks_per_second: int) -> tuple[int, ...]:
         """struct guard as eight words."""
         levels = (int(self.levels.get(rule, Level.OFF)) for rule in Rule)
         rates = (word for rate in self.rates for word in rate.words(ticks_per_second))
-        packed = _STANCE.pack(*levels, self.mode, self.wscale, self.mss[4], self.mss[6], 0, *rates)
-        return np.frombuffer(packed, np.uint64)
+        cookies = (self.mode, self.wscale, self.mss[4], self.mss[6], self.options, 0)
+        packed = _STANCE.pack(*levels, *cookies, *rates)
+        return struct.unpack("=8Q", packed)
 
 
 OFF = Stance()

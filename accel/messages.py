@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from accel import guard_message
 from accel.answers import (
     Attached,
     BackendStats,
@@ -19,6 +20,7 @@ from accel.answers import (
     Stats,
     Status,
 )
+from accel.guard import UNGUARDED
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
 from accel.v1 import gateway_pb2, model_pb2
 
@@ -33,7 +35,11 @@ def service_message(**fields: Any) -> model_pb2.Service:
         given["protocol"] = PROTOCOLS[given["protocol"]]
     if "address" in given:
         given["address"] = str(given["address"])
-    return model_pb2.Service(**given)
+    guard = given.pop("guard", None)
+    message = model_pb2.Service(**given)
+    if guard is not None:
+        guard_message.put(message.guard, guard)
+    return message
 
 
 def backend_message(**fields: Any) -> model_pb2.Backend:
@@ -51,6 +57,7 @@ def of_service(service: Service) -> model_pb2.Service:
         port=service.port,
         protocol=service.protocol,
         ring_size=service.ring_size,
+        guard=service.guard if service.guard != UNGUARDED else None,
     )
 
 
@@ -73,6 +80,7 @@ def service(message: model_pb2.Service) -> Service:
         port=message.port,
         protocol=_PROTOCOL_OF[message.protocol],
         ring_size=message.ring_size,
+        guard=guard_message.guard_of(message, UNGUARDED, "service.guard"),
         revision=message.revision,
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from accel.errors import InvalidError
+from accel.guard import UNGUARDED, Guard, Policy
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -57,6 +58,7 @@ class Service:
     port: int
     protocol: Protocol
     ring_size: int = DEFAULT_RING_SIZE
+    guard: Guard = UNGUARDED
     revision: int = 0
 
     @property
@@ -74,6 +76,13 @@ class Service:
                 f"{path}.ring_size",
                 f"{self.ring_size} is not a prime from {RING_SIZES[0]} to {RING_SIZES[1]}",
                 hint=f"use {next_prime(self.ring_size)}, or leave it out for {DEFAULT_RING_SIZE}",
+            )
+        self.guard.check(f"{path}.guard")
+        if self.protocol is not Protocol.TCP and self.guard.policy is not Policy.OFF:
+            raise InvalidError(
+                f"{path}.guard.policy",
+                f"{self.guard.policy.name.lower()} is for TCP: it is SYNs that are answered",
+                hint="leave it off, and limit datagrams by udp_rate with level on",
             )
         return self
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
+from accel.control import guard_needs
 from accel.control.event_log import log_changes, log_hops
+from accel.control.guards import Guards
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
@@ -23,12 +25,14 @@ from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
 from accel.errors import AccelError, HostError
+from accel.guard_secret import KEY_PERIOD
 from accel.model import Address, Backend, Service
 from accel.path_mtu import TooBig
 from accel.placed import PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path
+GUARD_TICK = 0.1  # and two at what is attacked
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Gateway:
         data_path: DataPath,
         make_follower: MakeFollower,
         clock: Callable[[], float] = time.monotonic,
+        key_period: int = KEY_PERIOD,
     ) -> None:
         self.started = time.monotonic()
         self.data_path = data_path
@@ -58,6 +63,7 @@ class Gateway:
         self._store = store
         self._interfaces = Interfaces(store, data_path)
         self.hops = NextHops(make_follower, self._on_moved, clock)
+        self.guards = Guards(data_path, linger=key_period, clock=clock)
         self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -85,6 +91,7 @@ class Gateway:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
+        self._spawn(self._guard_tick())
 
     async def stop(self) -> None:
         """Let a write under way finish; the data path goes on by itself."""
@@ -124,6 +131,8 @@ class Gateway:
         if not changes:
             return changes, before
         after = before.apply(changes, self.data_path.limits)
+        for name in {change.service for change in changes} & after.services.keys():
+            guard_needs.require(after.services[name], after.backends[name].values())
         if write:
             self._store.write(changes, before, after)
         return changes, after
@@ -141,16 +150,23 @@ class Gateway:
         kept = [name for name in after.services if name in touched]
         gone = touched - after.services.keys()
         removed = [before.placement.services.taken[name].number for name in gone]
-        self.data_path.put(self._placed(after, kept), removed)
+        self._put(self._placed(after, kept), removed)
+
+    def _put(self, services: Sequence[PlacedService], removed: Sequence[int] = ()) -> None:
+        self.data_path.put(services, removed)
+        self.guards.put(services, removed)
 
     def _placed(self, state: State, names: Iterable[str]) -> list[PlacedService]:
         return [state.placed(name, self.hops.sought) for name in names]
 
     async def _sync(self) -> None:
         state = self.state
-        writes = await self._to_data_path(
-            lambda: self.data_path.sync(self._placed(state, state.services))
-        )
+
+        def sync() -> int:
+            placed = self._placed(state, state.services)
+            return self.data_path.sync(placed) + self.guards.sync(placed)
+
+        writes = await self._to_data_path(sync)
         self._behind = False
         self._tell(None)
         _log.info(
@@ -191,9 +207,7 @@ class Gateway:
             log_hops(moved)
             names = {b.service for b in self.state.every_backend() if b.address in moved}
             try:
-                await self._to_data_path(
-                    lambda: self.data_path.put(self._placed(self.state, names), [])
-                )
+                await self._to_data_path(lambda: self._put(self._placed(self.state, names)))
             except AccelError as error:
                 _log.error("%s; trying again", error)
             else:
@@ -267,6 +281,15 @@ class Gateway:
             except AccelError as error:
                 _log.error("%s; trying again", error)
             except Exception:  # a bug of ours: the next second may be better
+                _log.exception("an error inside acceld")
+
+    async def _guard_tick(self) -> None:
+        while True:
+            await asyncio.sleep(GUARD_TICK)
+            try:
+                if self.guards.moving:
+                    await self.exclusively(self.guards.tick)
+            except Exception:  # as in _tick
                 _log.exception("an error inside acceld")
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from accel import guard_form
 from accel.control.state import Object
+from accel.guard import UNGUARDED
 from accel.model import Backend, Mode, Protocol, Service, parse_address
 from accel.model import State as BackendState
 
@@ -21,6 +23,7 @@ def columns(found: Object) -> tuple[Any, ...]:
             found.protocol.value,
             found.ring_size,
             found.revision,
+            json.dumps(guard_form.plain(found.guard, UNGUARDED)),
         )
     return (
         found.service,
@@ -35,7 +38,8 @@ def columns(found: Object) -> tuple[Any, ...]:
 
 
 def service_of(row: Sequence[Any]) -> Service:
-    """From the first columns of its table."""
+    """From the first columns of its table. Before there were guards the log had none."""
+    guard = json.loads(row[6]) if len(row) > 6 else {}
     return Service(
         name=row[0],
         address=parse_address(row[1], "address"),
@@ -43,6 +47,7 @@ def service_of(row: Sequence[Any]) -> Service:
         protocol=Protocol(row[3]),
         ring_size=row[4],
         revision=row[5],
+        guard=guard_form.read(guard, UNGUARDED),
     )
 
 

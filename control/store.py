@@ -8,7 +8,7 @@ that a Watch can resume; a write that alone is longer than the log leaves it emp
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from accel.control.state import Change, State
 from accel.errors import ExpiredError, HostError, InvalidError
 from accel.model import Backend, Service
 
-SCHEMA_VERSION = 1
 LOG_LENGTH = 10_000  # changes that are kept for Watch
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE store (revision INTEGER NOT NULL, log_floor INTEGER NOT NULL);
 CREATE TABLE services (
     name TEXT PRIMARY KEY, address TEXT NOT NULL, port INTEGER NOT NULL, protocol INTEGER NOT NULL,
@@ -48,6 +47,15 @@ CREATE TABLE log (
 CREATE INDEX log_by_revision ON log (revision);
 INSERT INTO store VALUES (1, 1);
 """
+_GUARDS = """
+ALTER TABLE services ADD COLUMN guard TEXT NOT NULL DEFAULT '{}';
+-- The highest rate without an attack that a guard has seen.
+CREATE TABLE quiet_rates (service TEXT PRIMARY KEY, rate REAL NOT NULL) WITHOUT ROWID;
+"""
+_STEPS = (_FIRST, _GUARDS)
+"""What makes a file of each schema version of one of the version before; 0 is a new one."""
+SCHEMA_VERSION = len(_STEPS)
+_SERVICE = "name, address, port, protocol, ring_size, revision, guard, number, generation"
 
 
 class Store:
@@ -63,22 +71,24 @@ class Store:
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if version == 0 and tables:
                 raise sqlite3.DatabaseError("it is a database of another program")
-            if version in (0, SCHEMA_VERSION):
+            if version <= SCHEMA_VERSION:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
-            if version == 0:
-                script = f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-                self._db.executescript(script)
+            if version < SCHEMA_VERSION:
+                script = "".join(_STEPS[version:])
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; {script} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                )
         except (sqlite3.Error, OSError) as error:
             raise HostError(
                 f"cannot open the state file {path}: {error}",
                 hint="see that its folder is writable and the file is one of acceld, "
                 "or give another with --state",
             ) from error
-        if version not in (0, SCHEMA_VERSION):
+        if version > SCHEMA_VERSION:
             self._db.close()
             raise HostError(
-                f"the state file {path} has schema version {version}, not {SCHEMA_VERSION}",
+                f"the state file {path} has schema version {version}, above {SCHEMA_VERSION}",
                 hint="run the acceld that wrote it, or give a new file with --state "
                 "and apply the configuration again",
             )
@@ -103,7 +113,7 @@ class Store:
         backends: dict[str, dict[str, Backend]] = {}
         indices: dict[str, Slot] = {}
         numbers: dict[tuple[str, str], Slot] = {}
-        for row in self._db.execute("SELECT * FROM services ORDER BY name"):
+        for row in self._db.execute(f"SELECT {_SERVICE} FROM services ORDER BY name"):
             service = service_of(row)
             services[service.name] = service
             backends[service.name] = {}
@@ -183,6 +193,16 @@ class Store:
         with self._transaction():
             self._db.execute("DELETE FROM attachments WHERE interface = ?", (interface,))
 
+    def quiet_rates(self) -> dict[str, float]:
+        """The highest rate without an attack that was seen for each service."""
+        return dict(self._db.execute("SELECT service, rate FROM quiet_rates"))
+
+    def set_quiet_rates(self, rates: Mapping[str, float]) -> None:
+        """Remember these, and forget all others."""
+        with self._transaction():
+            self._db.execute("DELETE FROM quiet_rates")
+            self._db.executemany("INSERT INTO quiet_rates VALUES (?, ?)", rates.items())
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
@@ -214,7 +234,7 @@ class Store:
             ((s.name,) for s in gone if isinstance(s, Service)),
         )
         self._db.executemany(
-            "INSERT OR REPLACE INTO services VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO services ({_SERVICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (*columns(s), indices[s.name].number, indices[s.name].generation)
                 for s in made

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from accel import guard_message
 from accel.control.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError
+from accel.guard import UNGUARDED
 from accel.model import (
     DEFAULT_GUE_PORT,
     DEFAULT_RING_SIZE,
@@ -74,6 +76,7 @@ def service_of(message: Any, path: str, addresses: Addresses, revision: int = 0)
         port=message.port,
         protocol=_known(_PROTOCOLS, message.protocol, f"{path}.protocol"),
         ring_size=message.ring_size or DEFAULT_RING_SIZE,
+        guard=guard_message.guard_of(message, UNGUARDED, f"{path}.guard"),
         revision=revision,
     )
 
@@ -119,6 +122,7 @@ def merge_service(message: Any) -> Callable[[Service], Service]:
             given["protocol"] = _known(_PROTOCOLS, message.protocol, "service.protocol")
         if message.ring_size:
             given["ring_size"] = message.ring_size
+        given["guard"] = guard_message.guard_of(message, before.guard, "service.guard")
         return replace(before, **given)
 
     return merge
@@ -166,6 +170,7 @@ def put_service(into: Any, service: Service) -> None:
     into.protocol = _PROTOCOLS_OUT[service.protocol]
     into.ring_size = service.ring_size
     into.revision = service.revision
+    guard_message.put_guard(into, service.guard)
 
 
 def put_backend(into: Any, backend: Backend, hop: Hop) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from accel.answers import Change, ChangeKind, Reached
@@ -83,11 +83,15 @@ def _object(value: Service | Reached) -> Any:
     return value if isinstance(value, Service) else value.backend
 
 
-def _differences(before: Any, after: Any) -> Iterable[str]:
+def _differences(before: Any, after: Any, within: str = "") -> Iterable[str]:
     for field in fields(before):
         old, new = getattr(before, field.name), getattr(after, field.name)
-        if old != new and field.name != "revision":
-            yield f"{field.name} {plain(old)} -> {plain(new)}"
+        if old == new or field.name == "revision":
+            continue
+        if is_dataclass(old):
+            yield from _differences(old, new, f"{within}{field.name}.")
+        else:
+            yield f"{within}{field.name} {plain(old)} -> {plain(new)}"
 
 
 def _hop(value: Service | Reached | None) -> str:

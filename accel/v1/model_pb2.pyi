@@ -25,6 +25,30 @@ class BackendState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BACKEND_STATE_UP: _ClassVar[BackendState]
     BACKEND_STATE_DRAIN: _ClassVar[BackendState]
     BACKEND_STATE_DOWN: _ClassVar[BackendState]
+
+class GuardMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GUARD_MODE_UNSPECIFIED: _ClassVar[GuardMode]
+    GUARD_MODE_AUTH: _ClassVar[GuardMode]
+    GUARD_MODE_COOKIE_BACKEND: _ClassVar[GuardMode]
+    GUARD_MODE_COOKIE_LOCAL: _ClassVar[GuardMode]
+    GUARD_MODE_RETRANSMIT: _ClassVar[GuardMode]
+
+class GuardPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GUARD_POLICY_UNSPECIFIED: _ClassVar[GuardPolicy]
+    GUARD_POLICY_OFF: _ClassVar[GuardPolicy]
+    GUARD_POLICY_MONITOR: _ClassVar[GuardPolicy]
+    GUARD_POLICY_AUTO: _ClassVar[GuardPolicy]
+    GUARD_POLICY_ALWAYS: _ClassVar[GuardPolicy]
+
+class GuardLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GUARD_LEVEL_UNSPECIFIED: _ClassVar[GuardLevel]
+    GUARD_LEVEL_OFF: _ClassVar[GuardLevel]
+    GUARD_LEVEL_MONITOR: _ClassVar[GuardLevel]
+    GUARD_LEVEL_ATTACK: _ClassVar[GuardLevel]
+    GUARD_LEVEL_ON: _ClassVar[GuardLevel]
 PROTOCOL_UNSPECIFIED: Protocol
 PROTOCOL_TCP: Protocol
 PROTOCOL_UDP: Protocol
@@ -37,22 +61,85 @@ BACKEND_STATE_UNSPECIFIED: BackendState
 BACKEND_STATE_UP: BackendState
 BACKEND_STATE_DRAIN: BackendState
 BACKEND_STATE_DOWN: BackendState
+GUARD_MODE_UNSPECIFIED: GuardMode
+GUARD_MODE_AUTH: GuardMode
+GUARD_MODE_COOKIE_BACKEND: GuardMode
+GUARD_MODE_COOKIE_LOCAL: GuardMode
+GUARD_MODE_RETRANSMIT: GuardMode
+GUARD_POLICY_UNSPECIFIED: GuardPolicy
+GUARD_POLICY_OFF: GuardPolicy
+GUARD_POLICY_MONITOR: GuardPolicy
+GUARD_POLICY_AUTO: GuardPolicy
+GUARD_POLICY_ALWAYS: GuardPolicy
+GUARD_LEVEL_UNSPECIFIED: GuardLevel
+GUARD_LEVEL_OFF: GuardLevel
+GUARD_LEVEL_MONITOR: GuardLevel
+GUARD_LEVEL_ATTACK: GuardLevel
+GUARD_LEVEL_ON: GuardLevel
 
 class Service(_message.Message):
-    __slots__ = ("name", "address", "port", "protocol", "ring_size", "revision")
+    __slots__ = ("name", "address", "port", "protocol", "ring_size", "revision", "guard")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     RING_SIZE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    GUARD_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     port: int
     protocol: Protocol
     ring_size: int
     revision: int
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., protocol: _Optional[_Union[Protocol, str]] = ..., ring_size: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
+    guard: Guard
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., protocol: _Optional[_Union[Protocol, str]] = ..., ring_size: _Optional[int] = ..., revision: _Optional[int] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ...) -> None: ...
+
+class Guard(_message.Message):
+    __slots__ = ("mode", "policy", "on_rate", "off_rate", "hold", "prefixes", "flags", "fragments", "unknown", "syn_rate", "udp_rate", "icmp_rate")
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ON_RATE_FIELD_NUMBER: _ClassVar[int]
+    OFF_RATE_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    PREFIXES_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    FRAGMENTS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    SYN_RATE_FIELD_NUMBER: _ClassVar[int]
+    UDP_RATE_FIELD_NUMBER: _ClassVar[int]
+    ICMP_RATE_FIELD_NUMBER: _ClassVar[int]
+    mode: GuardMode
+    policy: GuardPolicy
+    on_rate: int
+    off_rate: int
+    hold: int
+    prefixes: GuardLevel
+    flags: GuardLevel
+    fragments: GuardLevel
+    unknown: GuardLevel
+    syn_rate: SourceRate
+    udp_rate: SourceRate
+    icmp_rate: SourceRate
+    def __init__(self, mode: _Optional[_Union[GuardMode, str]] = ..., policy: _Optional[_Union[GuardPolicy, str]] = ..., on_rate: _Optional[int] = ..., off_rate: _Optional[int] = ..., hold: _Optional[int] = ..., prefixes: _Optional[_Union[GuardLevel, str]] = ..., flags: _Optional[_Union[GuardLevel, str]] = ..., fragments: _Optional[_Union[GuardLevel, str]] = ..., unknown: _Optional[_Union[GuardLevel, str]] = ..., syn_rate: _Optional[_Union[SourceRate, _Mapping]] = ..., udp_rate: _Optional[_Union[SourceRate, _Mapping]] = ..., icmp_rate: _Optional[_Union[SourceRate, _Mapping]] = ...) -> None: ...
+
+class SourceRate(_message.Message):
+    __slots__ = ("level", "source", "prefix")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    level: GuardLevel
+    source: Rate
+    prefix: Rate
+    def __init__(self, level: _Optional[_Union[GuardLevel, str]] = ..., source: _Optional[_Union[Rate, _Mapping]] = ..., prefix: _Optional[_Union[Rate, _Mapping]] = ...) -> None: ...
+
+class Rate(_message.Message):
+    __slots__ = ("per_second", "burst")
+    PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BURST_FIELD_NUMBER: _ClassVar[int]
+    per_second: int
+    burst: int
+    def __init__(self, per_second: _Optional[int] = ..., burst: _Optional[int] = ...) -> None: ...
 
 class Backend(_message.Message):
     __slots__ = ("service", "name", "address", "weight", "mode", "gue_port", "state", "revision", "next_hop")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from accel import image
@@ -17,6 +17,7 @@ from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity, Outcome
 from accel.errors import HostError, NotFoundError
+from accel.guard import Stance
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.placed import Limits, NextHop, PlacedService
@@ -36,6 +37,7 @@ class FakeDataPath:
         self.services: dict[int, PlacedService] = {}
         self.calls: list[tuple[object, ...]] = []
         self.broken = False
+        self.stances: dict[int, Stance] = {}
         self._attachments: dict[str, Attachment] = {}
 
     def _call(self, *call: object) -> None:
@@ -54,6 +56,10 @@ class FakeDataPath:
             self.services.pop(index, None)
         self.services.update({placed.index: placed for placed in services})
         return len(services) + len(removed)
+
+    def set_stances(self, stances: Mapping[int, Stance], /) -> int:
+        self.stances.update(stances)
+        return len(stances)
 
     def reset_backend(self, number: int, /) -> None:
         self._call("reset_backend", number)

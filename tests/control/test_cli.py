@@ -19,6 +19,8 @@ import yaml
 from accel import config
 from accel.cli import connect, drain
 from accel.cli.main import main
+from accel.cli.output import plain
+from accel.guard import UNGUARDED
 
 FILE = """\
 services:
@@ -172,6 +174,7 @@ def test_service_commands(applied: Accel) -> None:
         "port": 80,
         "protocol": "tcp",
         "ring_size": 251,
+        "guard": plain(UNGUARDED),
         "revision": 3,
     }
     again = applied("service", "add", "web", "--address", "192.0.2.9", "--port", "80", code=4)

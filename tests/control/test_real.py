@@ -74,6 +74,33 @@ def test_explain_leaves_no_trace(real: Acceld, network: Namespace) -> None:
         assert [(b.known_flows, len(b.verdicts)) for b in of_web.backends] == [(0, 0), (0, 0)]
 
 
+def guarded(policy: int, **fields: object) -> pb.UpdateServiceRequest:
+    guard = model_pb2.Guard(policy=policy, **fields)
+    return pb.UpdateServiceRequest(service=model_pb2.Service(name="web", guard=guard))
+
+
+def test_a_guard_is_at_work_from_the_write_on_and_after_a_restart(
+    real: Acceld, network: Namespace
+) -> None:
+    with real.running() as first:
+        first.stub.Apply(web())
+        first.stub.UpdateService(guarded(model_pb2.GUARD_POLICY_MONITOR))
+        assert explain(first).verdict == "forward_syn"
+        first.stub.UpdateService(guarded(model_pb2.GUARD_POLICY_ALWAYS))
+        assert explain(first).verdict == "challenged"
+        first.process.kill()
+        first.process.wait()
+    with real.running() as second:
+        assert explain(second).verdict == "challenged"
+        later = guarded(model_pb2.GUARD_POLICY_ALWAYS, mode=model_pb2.GUARD_MODE_RETRANSMIT)
+        second.stub.UpdateService(later)
+        assert explain(second).verdict == "first_syn"
+        second.stub.UpdateService(guarded(model_pb2.GUARD_POLICY_OFF))
+        assert explain(second).verdict == "forward_syn"
+        (found,) = second.stub.ListServices(pb.ListServicesRequest()).services
+        assert found.guard.mode == model_pb2.GUARD_MODE_RETRANSMIT
+
+
 def test_states_and_next_hops_reach_the_program(real: Acceld, network: Namespace) -> None:
     with real.running() as running:
         running.stub.Apply(web())

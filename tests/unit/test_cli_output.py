@@ -24,6 +24,7 @@ from accel.cli import changes, explain
 from accel.cli.main import main
 from accel.cli.output import Table, plain, size
 from accel.cli.stats import rates, text
+from accel.guard import UNGUARDED
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
 
 API = Service(
@@ -103,6 +104,7 @@ def test_json_and_yaml_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
             "port": 443,
             "protocol": "tcp",
             "ring_size": 65537,
+            "guard": plain(UNGUARDED),
             "revision": 7,
         }
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from enum import Enum
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 
 from accel import config
 from accel.errors import InvalidError
+from accel.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
+from accel.guard_form import word
 from accel.model import Backend, Desired, Mode, Protocol, Service, State, parse_address
 
 GOOD = """\
@@ -22,6 +26,12 @@ services:
     port: 443
     protocol: tcp
     ring_size: 4093
+    guard:
+      mode: cookie-backend
+      policy: auto
+      on_rate: 50000
+      flags: "on"
+      syn_rate: {level: monitor, source: {per_second: 20, burst: 100}}
     mode: gue
     backends:
       - {name: a, address: 10.0.0.11, weight: 50}
@@ -46,6 +56,15 @@ def test_reads_every_key() -> None:
             port=443,
             protocol=Protocol.TCP,
             ring_size=4093,
+            guard=Guard(
+                mode=GuardMode.COOKIE_BACKEND,
+                policy=Policy.AUTO,
+                on_rate=50_000,
+                flags=GuardLevel.ON,
+                syn_rate=SourceRate(
+                    level=GuardLevel.MONITOR, source=Rate(per_second=20, burst=100)
+                ),
+            ),
         ),
         "dns": Service(
             name="dns", address=parse_address("2001:db8::53", ""), port=0, protocol=Protocol.UDP
@@ -88,6 +107,22 @@ HEAD = "services:\n- name: api\n  address: 192.0.2.1\n  port: 80\n"
         (HEAD + "  protocol: upd\n", "services[0].protocol", 5, "did you mean 'udp'?"),
         (HEAD + "  protocol: TCP\n", "services[0].protocol", 5, "none of tcp, udp"),
         (HEAD + "  ring_size: 65536\n", "services[0].ring_size", 5, "use 65537"),
+        (HEAD + "  guard: auto\n", "services[0].guard", 5, "mapping"),
+        (HEAD + "  guard:\n    policy: aut\n", "services[0].guard.policy", 6, "'auto'"),
+        (HEAD + "  guard: {hold: 0}\n", "services[0].guard.hold", 5, "1 to 86400"),
+        (HEAD + "  guard: {off_rate: 10000}\n", "services[0].guard.off_rate", 5, "not below"),
+        (
+            HEAD + "  protocol: udp\n  guard: {policy: always}\n",
+            "services[0].guard.policy",
+            6,
+            "is for TCP",
+        ),
+        (
+            HEAD + "  guard:\n    syn_rate:\n      source: {per_second: 1000001}\n",
+            "services[0].guard.syn_rate.source.per_second",
+            7,
+            "0 to 1000000",
+        ),
         (HEAD + "  port: 81\n", "services[0].port", 5, "first on line 4"),
         (HEAD.replace("80", "'80'"), "services[0].port", 4, "without quotes"),
         (HEAD.replace("80", "8_0"), "services[0].port", 4, "whole number"),
@@ -179,7 +214,7 @@ def test_what_the_daemon_refuses_is_located_in_the_file() -> None:
     document = config.loads(GOOD, "gateway.yaml")
     found = document.locate(InvalidError("backends[1].gue_port", "taken", hint="use another"))
     assert found.field == "services[0].backends[1].gue_port"
-    assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 13)"
+    assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 19)"
     assert found.hint == "use another"
     other = InvalidError("expected_revision", "too large")
     assert document.locate(other) is other
@@ -196,6 +231,25 @@ def _dotted(n: int) -> str:
     return ".".join(str(n >> shift & 255) for shift in (24, 16, 8, 0))
 
 
+_rates = st.builds(
+    SourceRate,
+    level=st.sampled_from(GuardLevel),
+    source=st.builds(Rate, per_second=st.integers(0, 1_000_000), burst=st.integers(0, 600)),
+    prefix=st.builds(Rate, per_second=st.integers(0, 1_000_000)),
+)
+_guards = st.builds(
+    Guard,
+    mode=st.sampled_from(GuardMode),
+    on_rate=st.just(0) | st.integers(1000, 10**9),
+    off_rate=st.integers(0, 999),
+    hold=st.integers(1, 86400),
+    prefixes=st.sampled_from(GuardLevel),
+    unknown=st.sampled_from(GuardLevel),
+    udp_rate=_rates,
+    syn_rate=_rates,
+)
+
+
 @st.composite
 def _desired(draw: st.DrawFn) -> Desired:
     services, backends = {}, {}
@@ -206,6 +260,7 @@ def _desired(draw: st.DrawFn) -> Desired:
             port=i,
             protocol=draw(st.sampled_from(Protocol)),
             ring_size=draw(st.sampled_from([251, 65537])),
+            guard=draw(_guards),
         )
         for below in draw(st.lists(_names, unique=True, max_size=4)):
             backends[(name, below)] = Backend(
@@ -236,6 +291,20 @@ def test_schema_has_the_keys_of_the_parser() -> None:
     assert tuple(SCHEMA["properties"]) == config.FILE_KEYS
     assert tuple(defined["service"]["properties"]) == config.SERVICE_KEYS
     assert tuple(defined["backend"]["properties"]) == config.BACKEND_KEYS
+    for name, default in (
+        ("guard", UNGUARDED),
+        ("source_rate", UNGUARDED.udp_rate),
+        ("rate", UNGUARDED.udp_rate.source),
+    ):
+        properties = defined[name]["properties"]
+        assert list(properties) == [field.name for field in dataclasses.fields(default)]
+        for key, schema in properties.items():
+            if "default" in schema:
+                value = getattr(default, key)
+                assert schema["default"] == (word(value) if isinstance(value, Enum) else value)
+    assert defined["guard_level"]["enum"] == [word(level) for level in GuardLevel]
+    assert defined["guard"]["properties"]["mode"]["enum"] == [word(mode) for mode in GuardMode]
+    assert defined["guard"]["properties"]["policy"]["enum"] == [word(policy) for policy in Policy]
     assert defined["mode"]["enum"] == [mode.name.lower() for mode in Mode]
     backend = defined["backend"]["properties"]
     assert backend["state"]["enum"] == [state.name.lower() for state in State]

@@ -17,15 +17,17 @@ import pytest
 from accel.control import plans
 from accel.control import store as store_module
 from accel.control.plans import Plan
-from accel.control.state import State
+from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.errors import ExpiredError, HostError
+from accel.guard import Guard, GuardLevel, Policy, Rate, SourceRate
 from accel.model import Backend, Mode, Protocol, Service, parse_address
 from accel.model import State as BackendState
 from accel.placed import Limits
 
 LIMITS = Limits(services=4, backends=8)
 WEB = Service(name="web", address=parse_address("192.0.2.1", ""), port=443, protocol=Protocol.TCP)
+BOTS = SourceRate(level=GuardLevel.ON, source=Rate(per_second=20, burst=5))
 DNS = Service(name="dns", address=parse_address("2001:db8::1", ""), port=0, protocol=Protocol.UDP)
 
 
@@ -222,9 +224,37 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     Store(tmp_path / "state.db").close()
     with sqlite3.connect(tmp_path / "state.db") as db:
-        db.execute("PRAGMA user_version=2")
-    with pytest.raises(HostError, match="schema version 2, not 1"):
+        db.execute("PRAGMA user_version=77")
+    with pytest.raises(HostError, match="schema version 77, above"):
         Store(tmp_path / "state.db")
+
+
+def test_a_file_of_the_first_schema_is_read_and_its_log_too(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with sqlite3.connect(path) as db:
+        db.executescript(store_module._FIRST)
+        db.execute("INSERT INTO services VALUES ('web', '192.0.2.1', 443, 6, 251, 2, 3, 1)")
+        row = '["web", "192.0.2.1", 443, 6, 251, 2]'
+        db.execute("INSERT INTO log (revision, kind, after) VALUES (2, 'service', ?)", (row,))
+        db.execute("UPDATE store SET revision = 2")
+        db.execute("PRAGMA user_version=1")
+    store = Store(path)
+    expected = replace(WEB, ring_size=251, revision=2)
+    state = store.load()
+    assert state.services == {"web": expected}
+    assert state.placement.services.taken["web"].number == 3
+    assert store.changes_after(1) == [(2, Change(before=None, after=expected))]
+    guarded = replace(expected, guard=Guard(policy=Policy.AUTO, syn_rate=BOTS))
+    state = write(store, state, plans.update_service("web", lambda _: guarded))
+    store.close()
+    assert Store(path).load() == state
+
+
+def test_quiet_rates_are_kept(store: Store, tmp_path: Path) -> None:
+    assert store.quiet_rates() == {}
+    store.set_quiet_rates({"web": 12.5, "dns": 3.0})
+    store.set_quiet_rates({"web": 20.0})
+    assert store.quiet_rates() == {"web": 20.0}
 
 
 def test_only_its_group_may_read_the_folder(tmp_path: Path) -> None:
