@@ -64,6 +64,7 @@ INLINE int usual_options(const struct packet *p, const struct tcphdr *tcp, struc
 		return 0;
 	o->mss = OPTION_WORD(0);
 	o->sack = 1;
+	o->timestamps = words > 3;
 	second = OPTION_WORD(1);
 	third = OPTION_WORD(2);
 	if (words == 3) {
@@ -74,7 +75,6 @@ INLINE int usual_options(const struct packet *p, const struct tcphdr *tcp, struc
 		o->wscale = scale;
 		return scale >> 8 == WORD_NOP_WSCALE;
 	}
-	o->timestamps = 1;
 	if ((void *)(word + 5) > p->end)
 		return 0;
 	if (words == 5 && second == WORD_SACK_TIMESTAMPS) {
