@@ -18,11 +18,13 @@ from accel import __version__, capabilities
 from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
+from accel.control.guard_keys import KeyRing, check_period, secret_beside
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
 from accel.control.tls import tls_of
 from accel.datapath import DataPath as RealDataPath
 from accel.errors import AccelError
+from accel.guard_secret import KEY_PERIOD, read_secret
 from accel.placed import Limits
 from accel.too_big_socket import TooBigSocket
 
@@ -54,11 +56,17 @@ def main(
             flows=arguments.max_flows,
             slots=arguments.max_slots,
         ).check()
+        period = check_period(arguments.key_period)
         if open_data_path is None:
             capabilities.require()
             bpffs.ensure(arguments.pin_root)
             open_data_path = partial(RealDataPath.open, kept=arguments.state.parent)
         _take_files(arguments, locks)
+        secret = (
+            read_secret(arguments.guard_secret)
+            if arguments.guard_secret
+            else secret_beside(arguments.state)
+        )
         store = Store(arguments.state)
         with ThreadPoolExecutor(1) as other:
             opening = other.submit(open_data_path, arguments.pin_root, limits)
@@ -67,7 +75,12 @@ def main(
             from accel.netlink import Follower
 
             data_path = opening.result()
-        gateway = Gateway(store=store, data_path=data_path, make_follower=make_follower or Follower)
+        gateway = Gateway(
+            store=store,
+            data_path=data_path,
+            make_follower=make_follower or Follower,
+            keys=KeyRing(secret, period=period),
+        )
         try:
             errors = TooBigSocket(gateway.on_too_big)
             asyncio.run(_serve(arguments, gateway, errors, partial(server.start, tls=tls)))
@@ -185,6 +198,20 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N",
             help=f"{what} (default: %(default)s)",
         )
+    add(
+        "--guard-secret",
+        type=Path,
+        metavar="FILE",
+        help="what the guard's keys are made of, in hexadecimal; gateways that stand in for each "
+        "other share it (default: guard-secret beside the state file, made at random)",
+    )
+    add(
+        "--key-period",
+        type=int,
+        default=KEY_PERIOD,
+        metavar="SECONDS",
+        help="how long each of those keys is in use (default: %(default)s)",
+    )
     add("--tcp", default="", metavar="ADDR:PORT", help="serve TCP too, with mutual TLS")
     add("--tls-cert", type=Path, metavar="PEM", help="certificate chain of the daemon")
     add("--tls-key", type=Path, metavar="PEM", help="its key")

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from accel.attach import Attachment
 from accel.control import guard_needs
 from accel.control.event_log import log_changes, log_hops
+from accel.control.guard_keys import KeyRing
 from accel.control.guards import Guards
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
@@ -25,7 +26,6 @@ from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
 from accel.errors import AccelError, HostError
-from accel.guard_secret import KEY_PERIOD
 from accel.model import Address, Backend, Service
 from accel.path_mtu import TooBig
 from accel.placed import PlacedService
@@ -55,7 +55,7 @@ class Gateway:
         data_path: DataPath,
         make_follower: MakeFollower,
         clock: Callable[[], float] = time.monotonic,
-        key_period: int = KEY_PERIOD,
+        keys: KeyRing | None = None,
     ) -> None:
         self.started = time.monotonic()
         self.data_path = data_path
@@ -63,7 +63,8 @@ class Gateway:
         self._store = store
         self._interfaces = Interfaces(store, data_path)
         self.hops = NextHops(make_follower, self._on_moved, clock)
-        self.guards = Guards(data_path, linger=key_period, clock=clock)
+        self.keys = keys or KeyRing()
+        self.guards = Guards(data_path, linger=self.keys.period, clock=clock)
         self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -87,6 +88,7 @@ class Gateway:
         )
         await self.hops.start()
         self.hops.follow([Change(before=None, after=b) for b in self.state.every_backend()])
+        self.keys.roll(self.data_path)
         async with self._lock:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
@@ -287,6 +289,7 @@ class Gateway:
         while True:
             await asyncio.sleep(GUARD_TICK)
             try:
+                self.keys.roll(self.data_path)
                 if self.guards.moving:
                     await self.exclusively(self.guards.tick)
             except Exception:  # as in _tick

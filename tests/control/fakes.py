@@ -18,6 +18,7 @@ from accel.control.needs import Counts
 from accel.datapath import Capacity, Outcome
 from accel.errors import HostError, NotFoundError
 from accel.guard import Stance
+from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.placed import Limits, NextHop, PlacedService
@@ -38,6 +39,7 @@ class FakeDataPath:
         self.calls: list[tuple[object, ...]] = []
         self.broken = False
         self.stances: dict[int, Stance] = {}
+        self.keys: list[GuardKeys] = []
         self._attachments: dict[str, Attachment] = {}
 
     def _call(self, *call: object) -> None:
@@ -60,6 +62,9 @@ class FakeDataPath:
     def set_stances(self, stances: Mapping[int, Stance], /) -> int:
         self.stances.update(stances)
         return len(stances)
+
+    def set_guard_keys(self, keys: GuardKeys, /) -> None:
+        self.keys.append(keys)
 
     def reset_backend(self, number: int, /) -> None:
         self._call("reset_backend", number)
