@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import daemon, flat, packet, plot, report, rings, wire
+from bench import daemon, flat, guard, packet, plot, report, rings, wire
 
 CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "packet": packet.run,
     "flat": flat.run,
     "growth": packet.growth,
+    "guard": guard.run,
     "rings": rings.run,
     "wire": wire.run,
     "daemon": daemon.run,

@@ -13,7 +13,7 @@ from accel.model import Protocol
 from accel.placed import PlacedService
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
-from bench.harness import ROUNDS, Harness, Run, pinned
+from bench.harness import ROUNDS, Harness, Run, ready
 from bench.packet import measure
 from bench.report import Result, result
 from bench.sides import Ours, place
@@ -26,8 +26,7 @@ _FLOWS = (64, 1 << 16)  # all in the nearest cache, and most in none
 
 def run() -> Iterator[Result]:
     """How far the costliest and the cheapest are from the middle between them, in percent."""
-    with pinned():
-        harness = Harness()
+    with ready() as harness:
         yield from _axis(harness, "services", _SERVICES, [_with_services(n) for n in _SERVICES])
         yield from _axis(harness, "backends", _BACKENDS, [_with_backends(n) for n in _BACKENDS])
 

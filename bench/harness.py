@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import statistics
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from accel import syscall
+from accel.lab.namespace import Namespace
 from accel.loader import compile_bpf
 from accel.source import read_constants
 
@@ -20,12 +22,13 @@ ROUNDS = 11
 _STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them
 _PACKETS = 1 << 16  # of a round
-_MET = 0.98  # at 512k flows 0.8 % find their bucket of the flow cache full
+_MET = 0.96  # at 512k flows 1 to 3 % find their bucket of the flow cache full
 _SLICE = 1 << 13  # packets in one system call: about a millisecond, which is often undisturbed
 _WORDS = read_constants(str(HERE / "wrapper.c"))["WORDS"]
 FRAME = 14 + 8 * _WORDS  # bytes of every packet
+NATIVE = 1 << 2  # XDP_FLAGS_DRV_MODE
 _PLACE = bytes(4)  # of the program under test, in the wrapper's array
-_RUN = struct.Struct(f"=12s2sHIIIxxxx{8 * _WORDS}s")
+_RUN = struct.Struct(f"=12s2sHIIII{8 * _WORDS}s")
 
 
 @dataclass(kw_only=True)
@@ -33,14 +36,19 @@ class Run:
     """One program with one kind of packet, over `flows` flows, a power of two.
 
     0 flows: each packet is of a new one. Flows are first met in order and then, as in traffic, in
-    none; what a first pass has put side by side in memory would be read ahead otherwise. `seen`
-    says how many packets met what they were to meet: a wrong packet may be fast.
+    none; what a first pass has put side by side in memory would be read ahead otherwise. A client
+    has so many flows as two to the power of `port_bits`. `answers`: the program shortens frames
+    from behind. `before` is called before each round. `seen` says how many packets met what they
+    were to meet: a wrong one may be fast.
     """
 
     program: int
     frame: bytes
     flows: int
     next: int = 0
+    port_bits: int = 15
+    answers: bool = False
+    before: Callable[[], object] | None = None
     seen: Callable[[], int] | None = None
     rounds: list[float] = field(default_factory=list)
 
@@ -55,7 +63,7 @@ class Harness:
 
     def __init__(self) -> None:
         self._compiled = compile_bpf(HERE / "wrapper.c")
-        self._wrapper = self.load("wrapper")
+        self.wrappers = self.load("wrapper"), self.load("wrapper_of_answers")
         self.nothing = self.load("nothing")
         self._programs = self._compiled.map_fd("programs")
         self._run = mmap.mmap(self._compiled.map_fd("runs"), mmap.PAGESIZE)
@@ -77,11 +85,28 @@ class Harness:
             for run in runs:
                 run.rounds.append(self._round(run))
 
+    def compare(self, runs: Sequence[Run], slices: int) -> list[float]:
+        """ns per packet of each run: finer than `measure`, for programs that differ by little.
+
+        Short slices in turn. Of the turns, the least disturbed quarter counts, as a whole: a
+        moment of rest that only one of the programs had would look like a difference.
+        """
+        for run in runs:
+            self.go(run, max(run.flows, _PACKETS) if run.flows != 1 else _SLICE)
+        took = [[self._slice(run) for run in runs] for _ in range(slices)]
+        quiet = sorted(took, key=sum)[: slices // 4]
+        return [statistics.median(costs) for costs in zip(*quiet, strict=True)]
+
+    def _slice(self, run: Run) -> float:
+        if run.before:
+            run.before()
+        return self.go(run, _SLICE // 2, step=_STEP if run.flows else 1)
+
     def go(self, run: Run, packets: int, *, step: int = 1) -> float:
         """Run so many packets, go on where the last round ended, and return ns per packet."""
         syscall.map_update(self._programs, _PLACE, struct.pack("=I", run.program))
         self.prepare(run, step=step)
-        duration = _test_run(self._wrapper, packets)
+        duration = _test_run(self.wrappers[run.answers], packets)
         run.next = (run.next + packets) % (1 << 32)
         return duration / packets
 
@@ -96,10 +121,13 @@ class Harness:
             run.next,
             step,
             (run.flows or 1 << 32) - 1,
+            run.port_bits,
             run.frame[14:],
         )
 
     def _round(self, run: Run) -> float:
+        if run.before:
+            run.before()
         step = _STEP if run.flows else 1
         self.go(run, max(run.flows, _WARM_UP) if run.flows != 1 else _SLICE, step=step)
         before = run.seen() if run.seen else 0
@@ -114,6 +142,30 @@ def _test_run(program: int, packets: int) -> float:
     start = time.thread_time_ns()
     syscall.prog_test_run(program, bytes(FRAME), repeat=packets)
     return time.thread_time_ns() - start
+
+
+@contextmanager
+def ready() -> Iterator[Harness]:
+    """A harness, this process on one CPU meanwhile, and no waiting before and after each slice.
+
+    A program that is on no interface is put into the kernel's XDP dispatcher for each test run,
+    and then taken out again: two waits for all CPUs, 16 ms in place of one.
+    """
+    namespace = Namespace(f"accel-bench-{os.getpid()}")
+    try:
+        namespace.netlink.link("add", ifname="a", kind="veth", peer={"ifname": "b"})
+        harness = Harness()
+        with namespace.entered():
+            links = [
+                syscall.link_create(wrapper, namespace.index(interface), syscall.ATTACH_XDP, NATIVE)
+                for wrapper, interface in zip(harness.wrappers, "ab", strict=True)
+            ]
+        with pinned():
+            yield harness
+        for link in links:
+            os.close(link)
+    finally:
+        namespace.remove()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from functools import partial
 from accel.model import Protocol
 from accel.verdicts import Verdict
 from bench.frames import ELSEWHERE4, SERVICE4, SERVICE6, packet
-from bench.harness import ROUNDS, Harness, Run, pinned
+from bench.harness import ROUNDS, Harness, Run, ready
 from bench.report import Result, result
 from bench.sides import Ours, Yardstick, parse_floor
 
@@ -51,8 +51,8 @@ CASES = (
 
 def run() -> Iterator[Result]:
     """A ratio for each case, and what comes on top of parsing for what is for no service."""
-    with pinned(), closing(Ours()) as ours:
-        harness, yardstick = Harness(), Yardstick()
+    with ready() as harness, closing(Ours()) as ours:
+        yardstick = Yardstick()
         for number, case in enumerate(CASES, start=1):
             first = 0 if case.flows else number << 24  # new to every case
             mine = Run(program=ours.program, frame=case.frame, flows=case.flows, next=first)
@@ -73,8 +73,8 @@ def run() -> Iterator[Result]:
 
 def growth() -> Iterator[Result]:
     """Established TCP over 1 to 2M flows, twice as many as were expected."""
-    with pinned(), closing(Ours()) as ours:
-        harness, yardstick = Harness(), Yardstick()
+    with ready() as harness, closing(Ours()) as ours:
+        yardstick = Yardstick()
         frame = packet(SERVICE4, Protocol.TCP)
         for flows in _GROWTH:
             cost, usual = measure(

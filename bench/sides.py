@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from accel import syscall
 from accel.datapath import DataPath
 from accel.loader import compile_bpf
-from accel.maps import possible_cpus
+from accel.maps import _FLOW_KEYS, defines, possible_cpus
 from accel.model import Address, Backend, Protocol, Service
 from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
 from accel.verdicts import Verdict
@@ -94,8 +94,23 @@ class Ours:
     def seen(self, verdict: Verdict) -> int:
         """How many packets ended in `verdict` so far."""
         if not verdict.forward:
-            return self.path.gateway_counts()[verdict][0]
+            return int(self.path._service_cells[:, :, verdict, 0].sum())
         return int(self._cells[:, :, verdict - 1, 0].sum())
+
+    def load(self) -> int:
+        """The program once more, over the same maps; its file descriptor."""
+        return self.path._maps.compiled.load("gateway", maps=self.path._maps.fds)
+
+    def unguarded(self) -> int:
+        """The same program without the guard's steps, over the same maps; its file descriptor."""
+        maps = self.path._maps
+        keys = zip(_FLOW_KEYS, maps.words("settings")[1:], strict=True)
+        compiled = compile_bpf(
+            HERE / "unguarded.c",
+            prelude="".join(f"#define {name} {int(key):#x}ULL\n" for name, key in keys),
+            defines=defines(self.path.limits),
+        )
+        return compiled.load("unguarded", maps=maps.fds)
 
 
 class Yardstick:

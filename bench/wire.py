@@ -17,11 +17,10 @@ from accel.maps import possible_cpus
 from accel.model import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
-from bench.harness import FRAME, ROUNDS, Harness, Run, pinned
+from bench.harness import FRAME, NATIVE, ROUNDS, Harness, Run, pinned
 from bench.report import Result, result
 from bench.sides import Ours, place
 
-_NATIVE = 1 << 2  # XDP_FLAGS_DRV_MODE
 _FRAMES = 1 << 18
 _FLOWS = 1 << 16
 
@@ -83,7 +82,7 @@ def _compare(near: int, far: int) -> Iterator[Result]:
 
 
 def _attach(program: int, ifindex: int) -> int:
-    return syscall.link_create(program, ifindex, syscall.ATTACH_XDP, _NATIVE)
+    return syscall.link_create(program, ifindex, syscall.ATTACH_XDP, NATIVE)
 
 
 def _send(program: int, ifindex: int, frames: int) -> float:

@@ -11,7 +11,6 @@
 #define FRAME (ETH_HLEN + WORDS * 8)
 #define FIRST_ADDRESS 0x0a000000 /* of the clients, in the lower 32 bits of an IPv6 address */
 #define FIRST_PORT 1024
-#define PORT_BITS 15
 
 /*
  * IP headers begin 14 bytes into the frame: cut into words from
@@ -23,10 +22,10 @@ struct run {
 	__u32 macs_rest;
 	__u16 protocol;
 	__u16 pad;
-	__u32 next; /* counts packets */
-	__u32 step; /* odd; more than 1 visits the flows in another order than they came in */
-	__u32 mask; /* number of flows, a power of two, less one */
-	__u32 pad2;
+	__u32 next;      /* counts packets */
+	__u32 step;      /* odd; more than 1 visits the flows in another order than they came in */
+	__u32 mask;      /* number of flows, a power of two, less one */
+	__u32 port_bits; /* how many ports each client has: 2 to the power of this */
 	__u64 word[WORDS];
 };
 /* runs: what is to be done. One entry, written by user space. */
@@ -36,7 +35,15 @@ BPF_PROG_ARRAY(programs, 1);
 /* arrived: frames that came back over the wire. */
 BPF_PERCPU_ARRAY(arrived, u64, 1);
 
-INLINE int make_packet(struct xdp_md *ctx)
+/* What the last run has added in front, or taken off behind, is undone. */
+INLINE int restore(struct xdp_md *ctx, const int behind)
+{
+	int more = FRAME - (int)(ctx->data_end - ctx->data);
+
+	return behind ? bpf_xdp_adjust_tail(ctx, more) : bpf_xdp_adjust_head(ctx, -more);
+}
+
+INLINE int make_packet(struct xdp_md *ctx, const int behind)
 {
 	__u32 zero = 0, flow, address;
 	struct run *run = runs.lookup(&zero);
@@ -45,15 +52,15 @@ INLINE int make_packet(struct xdp_md *ctx)
 
 	if (!run)
 		return -1;
-	/* Also if nothing has grown: what it costs is in the floor then. */
-	if (bpf_xdp_adjust_head(ctx, (int)(ctx->data_end - ctx->data) - FRAME))
+	/* Also if there is nothing to undo: what it costs is in the floor then. */
+	if (restore(ctx, behind))
 		return -1;
 	at = (void *)(long)ctx->data;
 	if (at + FRAME > (void *)(long)ctx->data_end)
 		return -1;
 	flow = run->next++ * run->step & run->mask;
-	address = __cpu_to_be32(FIRST_ADDRESS + (flow >> PORT_BITS));
-	port = __cpu_to_be16(FIRST_PORT + (flow & ((1 << PORT_BITS) - 1)));
+	address = __cpu_to_be32(FIRST_ADDRESS + (flow >> (run->port_bits & 31)));
+	port = __cpu_to_be16(FIRST_PORT + (flow & ((1u << (run->port_bits & 31)) - 1)));
 
 	*(__u64 *)at = run->macs;
 	*(__u32 *)(at + 8) = run->macs_rest;
@@ -81,7 +88,15 @@ INLINE int make_packet(struct xdp_md *ctx)
 
 int wrapper(struct xdp_md *ctx)
 {
-	if (!make_packet(ctx))
+	if (!make_packet(ctx, 0))
+		programs.call(ctx, 0);
+	return XDP_ABORTED;
+}
+
+/* Around programs that answer. */
+int wrapper_of_answers(struct xdp_md *ctx)
+{
+	if (!make_packet(ctx, 1))
 		programs.call(ctx, 0);
 	return XDP_ABORTED;
 }
@@ -94,7 +109,7 @@ int nothing(struct xdp_md *ctx)
 /* Over a wire: one end sends, the other sends back, and the first one counts what comes. */
 int sender(struct xdp_md *ctx)
 {
-	return make_packet(ctx) ? XDP_ABORTED : XDP_TX;
+	return make_packet(ctx, 0) ? XDP_ABORTED : XDP_TX;
 }
 
 int bounce(struct xdp_md *ctx)
