@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import struct
+import sys
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pytest
+from ring_buffer import RingBuffer
 from world import World
 
 from accel import probes, syscall
 from accel.datapath import DataPath, Outcome
+from accel.guard import Stance
+from accel.guards import GuardKeys
+from accel.maps import CONSTANTS, ticks_per_second
 from accel.placed import Limits, PlacedService
 from accel.verdicts import Verdict
 
-LIMITS = Limits(services=64, backends=128, flows=128)
+LIMITS = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024)
 OLD_METADATA = 32  # bytes that a test run takes before kernel 6.8
 FOREVER = (1 << 63).to_bytes(8, "little")  # a budget that is spent for the next 292 years
+GUARD_KEYS = GuardKeys(
+    generation=5,
+    challenge=tuple((0x1111 * (n + 1), 0xAAAA_BBBB_CCCC_0000 + n) for n in range(4)),
+    cookie=tuple((0x2222 * (n + 1), 0xDDDD_EEEE_FFFF_0000 + n) for n in range(4)),
+)
+TICK = 1 << CONSTANTS["CLOCK_SHIFT"]  # in units of the guard's clock
+_TAG_HALF = 1 if sys.byteorder == "little" else 0
+_COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick, as the guard's clock does
+_TIMES = ("paces", "first_syns")  # maps whose words have a time in their lower half
+_WRITTEN = ("flows", "counters", "settings", "backends", "proven", *_TIMES)
 ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 # Counts of one packet or many: ("backend" | "service", number, verdict): (packets, bytes).
 Counts = dict[tuple[str, int, Verdict], tuple[int, int]]
@@ -39,15 +56,41 @@ class Rig:
         self._maps = datapath._maps
         self._cpus = self._maps.cpus
         self._changed = True
+        self._guarded: set[int] = set()
+        self._samples = RingBuffer(self._maps.fds["samples"])
         self.reset()
 
     def reset(self) -> None:
-        """The world as it is written, no flow, no count, a full budget for ICMP errors."""
+        """The world as it is written, no guard, and nothing that packets have left."""
         self.world = World()
         if self._changed:
             self.place()
             self._changed = False
+        self.guard_all({})
+        self.keys = GUARD_KEYS
         self.forget()
+
+    def guard(self, stances: Mapping[str, Stance]) -> None:
+        """What the guards of these services of the world do; the others stay as they are."""
+        self._set_stances({self.world.services[s].index: of for s, of in stances.items()})
+
+    def guard_all(self, stances: Mapping[int, Stance]) -> None:
+        """What guards do, by the index of their service; all others are off."""
+        self._set_stances(dict.fromkeys(self._guarded, Stance()) | dict(stances))
+
+    def _set_stances(self, stances: Mapping[int, Stance]) -> None:
+        self._guarded |= set(stances)
+        self.datapath.set_stances(stances)
+
+    @property
+    def keys(self) -> GuardKeys:
+        """The guard's, as they were set."""
+        return self._keys
+
+    @keys.setter
+    def keys(self, keys: GuardKeys) -> None:
+        self._keys = keys
+        self.datapath.set_guard_keys(keys)
 
     def place(self) -> None:
         """Make the maps hold the world as it is now, and let the seconds after a change pass."""
@@ -68,10 +111,42 @@ class Rig:
         self.datapath._rings.tick(float("inf"))
 
     def forget(self) -> None:
-        """No flow, no count, a full budget for ICMP errors."""
-        self.flow_words[:] = 0
-        self._maps.words("counters")[:] = 0
+        """No flow, no source, no count, no sample, a full budget for ICMP errors."""
+        for name in ("flows", "counters", "proven", *_TIMES):
+            self._maps.words(name)[:] = 0
+        self._ticks = self._coarse_ticks()
+        self._samples.take()
         self.may_tell(True)
+
+    def words(self, name: str) -> np.ndarray:
+        """The memory of a map."""
+        return self._maps.words(name)
+
+    def take_samples(self) -> list[bytes]:
+        """The samples that have come since the last time."""
+        return self._samples.take()
+
+    def pass_time(self, seconds: float) -> None:
+        """For the guard, seconds pass: what it has noted is as much longer ago."""
+        self._shift_times(-round(seconds * ticks_per_second()))
+
+    def _stand_still(self) -> None:
+        """The guard's clock cannot be stopped, but what it has noted can be taken along."""
+        now = self._coarse_ticks()
+        if now != self._ticks:
+            self._shift_times(now - self._ticks)
+            self._ticks = now
+
+    def _shift_times(self, ticks: int) -> None:
+        for name in _TIMES:
+            words = self._maps.words(name)
+            there = np.flatnonzero(words)
+            times = words.view(np.uint32)[1 - _TAG_HALF :: 2]
+            times[there] += np.uint32(ticks * TICK % (1 << 32))
+
+    @staticmethod
+    def _coarse_ticks() -> int:
+        return round(time.clock_gettime(_COARSE) * ticks_per_second())
 
     @property
     def flow_words(self) -> np.ndarray:
@@ -110,6 +185,7 @@ class Rig:
 
     def trace(self, frame: bytes) -> Outcome:
         """Run a frame as `accel explain` does: it leaves nothing in the maps."""
+        self._stand_still()
         return self.datapath.run(frame)
 
     def count(self, frame: bytes, *, metadata: int = 0) -> Left:
@@ -117,6 +193,7 @@ class Rig:
 
         Metadata takes bytes of the headroom, of which a driver may have had less to give.
         """
+        self._stand_still()
         context = struct.pack("=6I", metadata, metadata + len(frame), 0, 0, 0, 0)
         try:
             done = syscall.prog_test_run(
@@ -142,10 +219,23 @@ class Rig:
             if value != (0, 0)
         }
 
+    def noted(self) -> dict[tuple[int, Verdict], tuple[int, int]]:
+        """What guards at level monitor would have done, by the index of their service."""
+        cells = self.datapath._service_cells[:, :, CONSTANTS["NOTED_CELL"] :]
+        return {
+            (index, verdict): value
+            for index in map(int, np.flatnonzero(cells.any(axis=(0, 2, 3))))
+            for verdict, value in self.datapath.noted_counts(index).items()
+            if value != (0, 0)
+        }
+
     def memory(self) -> bytes:
-        """All that a packet could change."""
-        words = [self._maps.words(name) for name in ("flows", "counters", "settings", "backends")]
-        return b"".join(w.tobytes() for w in words) + struct.pack("=Q", self.budget())
+        """All that a packet could change; the guard's times as they were when it stood still."""
+        now = self._ticks
+        self._shift_times(-now)
+        words = b"".join(self._maps.words(name).tobytes() for name in _WRITTEN)
+        self._shift_times(now)
+        return words + struct.pack("=QQ", self.budget(), self._samples.written)
 
     def flows_of(self, service: str) -> list[int]:
         """How many flows each backend of `service` has."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from packets import CHOSEN_LABEL, CHOSEN_PORT
 from rig import Rig
 from scapy.all import UDP, Ether, IPv6, Packet
 
+from accel.guard import Stance
 from accel.verdicts import Verdict
 
 _ACTIONS = {"FORWARD": "XDP_REDIRECT", "PASS": "XDP_PASS", "DROP": "XDP_DROP", "TX": "XDP_TX"}
 _FIRST_DYNAMIC_PORT = 49152  # RFC 6335 6
+_Count = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,8 @@ class Row:
     `service` is the name of the one that is found, "" for none; its first backend is chosen,
     unless `backend` is another number (0: none is). `before` are packets that go through first,
     and `change` is what happens to the world after them. `metadata` is headroom taken, in bytes.
-    What depends on those or on a budget is not `traced`.
+    What depends on those or on a budget is not `traced`. `guards` are the stances of services, and
+    `noted` the verdicts that a guard at level monitor would have come to.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Row:
     change: Callable[[Rig], None] | None = None
     metadata: int = 0
     traced: bool = True
+    guards: Mapping[str, Stance] = field(default_factory=dict)
+    noted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
@@ -44,13 +50,14 @@ class Row:
 def check(rig: Rig, row: Row) -> None:
     """Run `row` twice, traced and counted, and compare all that it says."""
     verdict = Verdict[row.verdict]
+    rig.guard(row.guards)
     for packet in row.before:
         rig.count(bytes(packet))
     if row.change:
         row.change(rig)
         rig.place()
     frame = bytes(row.packet)
-    before, counts = rig.memory(), rig.counts()
+    before, counts, noted = rig.memory(), rig.counts(), rig.noted()
     traced = rig.trace(frame) if row.traced and rig.traces else None
     assert rig.memory() == before, "the traced run left something in the maps"
 
@@ -58,12 +65,11 @@ def check(rig: Rig, row: Row) -> None:
     index = rig.world.services[row.service].index if row.service else 0
     backend = _backend(rig, row)
     place = ("backend", backend) if verdict.forward else ("service", index)
-    new = {
-        key: (packets - counts.get(key, (0, 0))[0], size - counts.get(key, (0, 0))[1])
-        for key, (packets, size) in rig.counts().items()
-        if counts.get(key) != (packets, size)
-    }
-    assert new == {(*place, verdict): (1, len(frame))}, f"counted wrongly\n{_show('in', frame)}"
+    once = (1, len(frame))
+    new = _new(counts, rig.counts())
+    assert new == {(*place, verdict): once}, f"counted wrongly\n{_show('in', frame)}"
+    new = _new(noted, rig.noted())
+    assert new == {(index, Verdict[n]): once for n in row.noted}, f"noted\n{_show('in', frame)}"
 
     action = row.action or _ACTIONS[verdict.action]
     assert done.action == action
@@ -75,6 +81,15 @@ def check(rig: Rig, row: Row) -> None:
     same_frame(frame, expected_frame(row, done.packet), done.packet)
     if traced:
         same_frame(frame, done.packet, traced.frame)
+
+
+def _new(before: Mapping[Any, _Count], after: Mapping[Any, _Count]) -> dict[Any, _Count]:
+    """What has been counted in between: packets and bytes."""
+    return {
+        key: (packets - before.get(key, (0, 0))[0], size - before.get(key, (0, 0))[1])
+        for key, (packets, size) in after.items()
+        if before.get(key) != (packets, size)
+    }
 
 
 def _backend(rig: Rig, row: Row) -> int:
