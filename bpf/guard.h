@@ -97,7 +97,7 @@ INLINE int limit_rate(struct packet *p)
 	struct guard *g = guards.lookup(&p->guard);
 	__u32 rate = udp ? RATE_UDP : RATE_ICMP, rule = udp ? RULE_UDP_RATE : RULE_ICMP_RATE;
 
-	if (!g || within_rate(p, g, rate, MEMORY_PACKETS))
+	if (!g || within_rate(p, g, rate, udp ? MEMORY_DATAGRAMS : MEMORY_ICMP))
 		return GO_ON;
 	return judge(p, g, rule, udp ? VERDICT_UDP_RATE : VERDICT_ICMP_RATE);
 }

@@ -12,7 +12,7 @@
 #include "words.h"
 
 /* What a source is remembered as. */
-enum memory { MEMORY_PROVEN = 1, MEMORY_SYNS, MEMORY_STRAYS, MEMORY_PACKETS };
+enum memory { MEMORY_PROVEN = 1, MEMORY_SYNS, MEMORY_STRAYS, MEMORY_DATAGRAMS, MEMORY_ICMP };
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define MASK_24 0x00ffffffffffffffULL /* of the second half of an IPv4 address */
@@ -60,7 +60,7 @@ INLINE int is_proven(struct packet *p)
 	__u64 hash = source_hash(source_of(p, 0), p->version, MEMORY_PROVEN, 0);
 	__u32 index = SOURCE_BUCKET(hash), tag = SOURCE_TAG(hash), way, epoch;
 	struct bucket *bucket = proven.lookup(&index);
-	__u64 word;
+	__u64 word, fresh;
 
 	if (!bucket)
 		return 0;
@@ -71,8 +71,9 @@ INLINE int is_proven(struct packet *p)
 	epoch = current_epoch();
 	if (WORD_TAG(word) != tag || age_of(word, epoch) > LIFETIME)
 		return 0;
-	if (!p->dry)
-		bucket->flow[way] = tagged(tag, (epoch & (AGES - 1)) | CONFIRMED);
+	fresh = tagged(tag, (epoch & (AGES - 1)) | CONFIRMED);
+	if (word != fresh && !p->dry)
+		bucket->flow[way] = fresh;
 	return 1;
 }
 
@@ -92,7 +93,7 @@ INLINE void prove(struct packet *p)
  */
 INLINE int take_token(struct packet *p, const struct rate *rate, struct source s, __u32 what)
 {
-	__u64 hash = source_hash(s, p->version, what, p->service);
+	__u64 hash = source_hash(s, p->version, what, p->guard);
 	__u32 index = SOURCE_BUCKET(hash), tag = SOURCE_TAG(hash), now = clock_now(), full_at, way;
 	struct bucket *bucket = paces.lookup(&index);
 
