@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
-from accel.control import guard_needs
 from accel.control.event_log import log_changes, log_hops
 from accel.control.guard_keys import KeyRing
+from accel.control.guard_needs import HostNeeds
 from accel.control.guards import Guards
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
@@ -56,6 +56,7 @@ class Gateway:
         make_follower: MakeFollower,
         clock: Callable[[], float] = time.monotonic,
         keys: KeyRing | None = None,
+        host: HostNeeds | None = None,
     ) -> None:
         self.started = time.monotonic()
         self.data_path = data_path
@@ -64,7 +65,8 @@ class Gateway:
         self._interfaces = Interfaces(store, data_path)
         self.hops = NextHops(make_follower, self._on_moved, clock)
         self.keys = keys or KeyRing()
-        self.guards = Guards(data_path, linger=self.keys.period, clock=clock)
+        self._host = host or HostNeeds()
+        self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
         self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -134,7 +136,9 @@ class Gateway:
             return changes, before
         after = before.apply(changes, self.data_path.limits)
         for name in {change.service for change in changes} & after.services.keys():
-            guard_needs.require(after.services[name], after.backends[name].values())
+            self._host.require(
+                before.services.get(name), after.services[name], after.backends[name].values()
+            )
         if write:
             self._store.write(changes, before, after)
         return changes, after
@@ -278,6 +282,7 @@ class Gateway:
             self.hops.widen()
             try:
                 await self.exclusively(self.data_path.tick)
+                await self.exclusively(self.guards.look_at_host)
                 await self.exclusively(self._interfaces.keep)
                 await self.catch_up()
             except AccelError as error:

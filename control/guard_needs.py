@@ -1,11 +1,81 @@
-"""What a guard's mode needs of this host and of its service, asked before a write is stored."""
+"""What a guard's mode needs of this host and of its service: asked before a write is stored, and
+looked at while the guard runs. What it is that a mode needs stands in accel/guard_needs.py."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
-from accel.model import Backend, Service
+from accel import guard_needs
+from accel.errors import HostError
+from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
+from accel.local_cookies import Announced, announced
+from accel.model import Backend, Mode, Service
+
+_log = logging.getLogger(__name__)
 
 
-def require(service: Service, backends: Collection[Backend]) -> None:
-    """Raises HostError or InvalidError if the guard of `service` cannot do what it is told."""
+def uses_host(guard: Guard) -> bool:
+    """Whether what the guard does goes by this host's settings."""
+    return guard.mode is GuardMode.COOKIE_LOCAL and guard.policy is not Policy.OFF
+
+
+class HostNeeds:
+    """This host, as guards see it. The functions are for tests that need no kernel."""
+
+    def __init__(
+        self,
+        *,
+        missing: Callable[[GuardMode], HostError | None] = guard_needs.missing,
+        announced: Callable[[], Announced] = announced,
+    ) -> None:
+        self._missing = missing
+        self._announced = announced
+        self._lacks: HostError | None = None
+        self._offer = Announced()
+
+    def require(
+        self, before: Service | None, service: Service, backends: Collection[Backend]
+    ) -> None:
+        """Raises HostError if the guard of `service`, as it was until now `before`, cannot do
+        what it is told. A guard that stays as it is does not keep others from being changed."""
+        guard = service.guard
+        if not uses_host(guard):
+            return
+        for backend in backends:
+            if backend.mode is not Mode.LOCAL:
+                raise HostError(
+                    f"guard mode {guard.mode.label} is for connections that end on this host, and "
+                    f"backend {backend.name!r} of service {service.name!r} is of mode "
+                    f"{backend.mode.name.lower()}",
+                    hint="use backends of mode local, or another guard mode",
+                )
+        if (before is None or before.guard != guard) and (lacks := self._missing(guard.mode)):
+            raise lacks
+
+    def look(self) -> bool:
+        """Look at the host again, and say in the log what is new. Returns whether anything is."""
+        mode = GuardMode.COOKIE_LOCAL
+        lacks = self._missing(mode)
+        offer = Announced() if lacks else self._announced()
+        before = self._lacks, self._offer
+        if str(lacks or "") != str(self._lacks or ""):
+            if lacks:
+                _log.warning("guards of mode %s only monitor: %s", mode.label, lacks)
+            else:
+                _log.info("guards of mode %s answer again: the host is set right", mode.label)
+        self._lacks, self._offer = lacks, offer
+        return (str(before[0] or ""), before[1]) != (str(lacks or ""), offer)
+
+    def fit(self, stance: Stance) -> Stance:
+        """`stance`, but no more than this host can do: what would fail only monitors."""
+        if stance.mode is not GuardMode.COOKIE_LOCAL:
+            return stance
+        if self._lacks is None:
+            return replace(stance, options=self._offer.options, wscale=self._offer.scale)
+        levels = {
+            rule: Level.MONITOR if rule in (Rule.SYN, Rule.UNKNOWN) and level else level
+            for rule, level in stance.levels.items()
+        }
+        return replace(stance, levels=levels)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from accel.control.guard_needs import HostNeeds, uses_host
 from accel.control.needs import DataPath
 from accel.guard import Guard, GuardLevel, Level, Policy, Rule, SourceRate, Stance
 from accel.model import Mode
@@ -106,9 +107,15 @@ class Guards:
     """
 
     def __init__(
-        self, data_path: DataPath, *, linger: float, clock: Callable[[], float] = time.monotonic
+        self,
+        data_path: DataPath,
+        *,
+        linger: float,
+        host: HostNeeds,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._data_path = data_path
+        self._host = host
         self._linger = linger
         self._clock = clock
         self._services: dict[int, PlacedService] = {}
@@ -128,6 +135,8 @@ class Guards:
             self._attacked.discard(index)
         placed = {service.index: service for service in services}
         self._services.update(placed)
+        if any(uses_host(service.service.guard) for service in placed.values()):
+            self._host.look()
         return self._set(placed)
 
     def sync(self, services: Iterable[PlacedService]) -> int:
@@ -145,12 +154,19 @@ class Guards:
         """To be called every tenth of a second: phases go on."""
         self._set(self._since.keys() | self._until.keys())
 
+    def look_at_host(self) -> None:
+        """To be called every second: what guards go by may be set otherwise now."""
+        of_host = [i for i, placed in self._services.items() if uses_host(placed.service.guard)]
+        if of_host and self._host.look():
+            self._set(of_host)
+
     def _set(self, indices: Iterable[int]) -> int:
         now = self._clock()
         changed: dict[int, Stance] = {}
         for index in set(indices):
             placed = self._services[index]
-            stance = stance_of(placed, self._phase(index, placed.service.guard.policy, now))
+            phase = self._phase(index, placed.service.guard.policy, now)
+            stance = self._host.fit(stance_of(placed, phase))
             if stance != self._stances.get(index):
                 changed[index] = stance
         writes = self._data_path.set_stances(changed) if changed else 0
