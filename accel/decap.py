@@ -9,49 +9,28 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-import re
-import signal
 import socket
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pyroute2 import IPRoute
 
 from accel import syscall
 from accel.attach import Attachment, Links
-from accel.errors import HostError, InvalidError
+from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.errors import AccelError, HostError, InvalidError
 from accel.image import address_bytes
 from accel.loader import compile_bpf
-from accel.maps import possible_cpus
 from accel.model import DEFAULT_GUE_PORT, Address
 from accel.source import BPF_DIR
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 MAX_ADDRESSES = 4096
-_REFRESH_SECONDS = 1.0
-_COUNTER = struct.Struct("=QQ")
-_ENTRY = re.compile(r'V\((\w+), (\w+), ([01]),\s*\\?\s*"([^"]*)"\)')
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecapVerdict:
-    """Why a packet ended as it did: one line of bpf/decap_verdicts.h."""
-
-    name: str
-    action: str
-    expected: bool
-    meaning: str
-
-
-VERDICTS = tuple(
-    DecapVerdict(name=name.lower(), action=action, expected=expected == "1", meaning=meaning)
-    for name, action, expected, meaning in _ENTRY.findall(
-        (BPF_DIR / "decap_verdicts.h").read_text()
-    )
-)
+VERDICTS = read_verdicts("decap_verdicts.h")
 
 
 class Decap:
@@ -101,15 +80,9 @@ class Decap:
         """One frame through the program, by BPF_PROG_TEST_RUN. It is counted as any other."""
         return syscall.prog_test_run(self._program, frame)
 
-    def counts(self) -> dict[DecapVerdict, tuple[int, int]]:
+    def counts(self) -> Counts:
         """Packets and bytes by verdict."""
-        fd, size = self._compiled.map_fd("verdicts"), _COUNTER.size * possible_cpus()
-        counts = {}
-        for number, verdict in enumerate(VERDICTS, start=1):
-            cells = syscall.map_lookup(fd, struct.pack("=I", number), size) or b""
-            packets, count = zip(*_COUNTER.iter_unpack(cells), strict=True)
-            counts[verdict] = (sum(packets), sum(count))
-        return counts
+        return read_counts(self._compiled.map_fd("verdicts"), VERDICTS)
 
     def close(self) -> None:
         """Detach and unload."""
@@ -117,42 +90,49 @@ class Decap:
         os.close(self._program)
 
 
-def run(
-    *,
-    interface: str,
-    allow: Sequence[str],
-    gue_port: int = DEFAULT_GUE_PORT,
-    addresses: Sequence[Address] = (),
-    mode: str = "auto",
-) -> int:
-    """Unwrap on `interface` until SIGTERM or SIGINT, then detach and log the counts. Returns 0.
+class Unwrapping:
+    """The program at work on one interface: a part of `accel backend run`.
 
     `allow` are the prefixes of outer sources. The outer destinations are `addresses`, or those of
     the interface, followed while it runs. Raises InvalidError, NotFoundError and HostError.
     """
-    ends = {signal.SIGTERM, signal.SIGINT}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    decap = Decap(allow=parse_prefixes(allow), gue_port=gue_port)
-    try:
-        attachment = decap.attach(interface, mode)
-        if attachment.warning:
-            _log.warning("%s", attachment.warning)
-        known: set[Address] | None = None
-        while True:
-            found = set(addresses) or addresses_of(interface)
-            if found != known:
-                decap.own(found)
-                known = found
-                _log.info("%s", _status(attachment, found))
-            if signal.sigtimedwait(ends, _REFRESH_SECONDS):
-                break
-        for verdict, (packets, size) in decap.counts().items():
-            if packets:
-                _log.info("%s: %d packets, %d bytes", verdict.name, packets, size)
-    finally:
-        decap.close()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return 0
+
+    def __init__(
+        self,
+        *,
+        interface: str,
+        allow: Sequence[str],
+        gue_port: int = DEFAULT_GUE_PORT,
+        addresses: Sequence[Address] = (),
+        mode: str = "auto",
+    ) -> None:
+        self._interface = interface
+        self._addresses = set(addresses)
+        self._known: set[Address] | None = None
+        self._decap = Decap(allow=parse_prefixes(allow), gue_port=gue_port)
+        try:
+            self._attachment = self._decap.attach(interface, mode)
+        except AccelError:
+            self._decap.close()
+            raise
+        if self._attachment.warning:
+            _log.warning("%s", self._attachment.warning)
+
+    def refresh(self) -> None:
+        """Follow the interface's addresses. Raises HostError if it is gone."""
+        found = self._addresses or addresses_of(self._interface)
+        if found != self._known:
+            self._decap.own(found)
+            self._known = found
+            _log.info("%s", _status(self._attachment, found))
+
+    def counts(self) -> Counts:
+        """Packets and bytes by verdict."""
+        return self._decap.counts()
+
+    def close(self) -> None:
+        """Detach and unload."""
+        self._decap.close()
 
 
 def parse_prefixes(texts: Sequence[str]) -> list[Network]:

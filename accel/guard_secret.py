@@ -20,6 +20,7 @@ KEY_PERIOD = 60  # seconds
 GENERATIONS = 4  # KEY_GENERATIONS of bpf/guard_maps.h: what the maps have room for
 CHALLENGE, COOKIE = b"challenge", b"cookie"
 Key = tuple[int, int]
+_KEY = struct.Struct("<QQ")
 
 
 def generation_at(unix_time: float, period: int = KEY_PERIOD) -> int:
@@ -30,8 +31,20 @@ def generation_at(unix_time: float, period: int = KEY_PERIOD) -> int:
 def derive_key(secret: bytes, label: bytes, generation: int) -> Key:
     """The SipHash key of one generation for one use, CHALLENGE or COOKIE."""
     digest = hmac.digest(secret, label + struct.pack(">Q", generation), hashlib.sha256)
-    first, second = struct.unpack_from("<QQ", digest)
+    return key_of_bytes(digest[: _KEY.size])
+
+
+def key_of_bytes(data: bytes) -> Key:
+    """From its 16 bytes. Raises ValueError if they are more or fewer."""
+    if len(data) != _KEY.size:
+        raise ValueError(f"a key of {len(data)} bytes, not {_KEY.size}")
+    first, second = _KEY.unpack(data)
     return first, second
+
+
+def key_bytes(key: Key) -> bytes:
+    """Its 16 bytes."""
+    return _KEY.pack(*key)
 
 
 def keys_around(secret: bytes, label: bytes, generation: int) -> tuple[Key, ...]:

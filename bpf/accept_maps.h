@@ -16,7 +16,7 @@ struct accept_counter {
 	__u64 bytes;
 };
 
-/* accept_keys: one entry; generation 0 and zero keys before there are any. Written by user space. */
+/* accept_keys: one entry, of generation 0 before there are keys. Written by user space. */
 BPF_ARRAY(accept_keys, struct accept_keys, 1);
 /* verdicts: packets and bytes by verdict. Written by the data path. */
 BPF_PERCPU_ARRAY(verdicts, struct accept_counter, ACCEPT_VERDICT_COUNT);

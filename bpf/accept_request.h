@@ -40,7 +40,7 @@ INLINE int has_valid_cookie(const struct segment *s, const struct accept_keys *k
 	__u32 isn = __be32_to_cpu(s->tcp.seq) - 1;
 
 	/* A gateway may already use the next one, or not yet have been told of this one. */
-	if (((keys->generation + 1 - generation) & (KEY_GENERATIONS - 1)) > 2)
+	if (!keys->generation || ((keys->generation + 1 - generation) & (KEY_GENERATIONS - 1)) > 2)
 		return 0;
 	*cookie = acknowledged;
 	return make_cookie(&s->p, keys->cookie[generation], generation, isn,

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accel.answers import Reached
 from accel.cli import connect, parser, rows
@@ -11,6 +15,8 @@ from accel.cli.endpoint import backend_name
 from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
 from accel.cli.service import names_too, require_some, with_default
+from accel.errors import InvalidError
+from accel.guard_secret import KEY_PERIOD
 from accel.model import (
     DEFAULT_GUE_PORT,
     DEFAULT_WEIGHT,
@@ -20,6 +26,9 @@ from accel.model import (
     check_name,
     parse_address,
 )
+
+if TYPE_CHECKING:
+    from accel.cookie_agent import KeySource
 
 _MODES = [mode.name.lower() for mode in Mode]
 _STATES = [state.name.lower() for state in State]
@@ -58,29 +67,52 @@ def register(commands: Commands) -> None:
 def _register_run(below: Commands) -> None:
     run = below.add_parser(
         "run",
-        help="on a backend's host: unwrap what the gateway sends",
-        description="Attach a program that unwraps IPIP and GUE and hands the packets to this"
-        " host's stack, until Ctrl-C. Needs no tunnel modules.",
+        help="on a backend's host: unwrap what the gateway sends, and accept its SYN cookies",
+        description="Attach what a backend's host needs, until Ctrl-C: with --allow a program that"
+        " unwraps IPIP and GUE and hands the packets to this host's stack, which needs no tunnel"
+        " modules; with --cookies one that makes connections of the SYN cookies of guard mode"
+        " cookie-backend.",
     )
     parser.interface(run.add_argument("--interface", required=True, metavar="IFACE"))
-    run.add_argument(
+    unwrap = run.add_argument_group("unwrapping")
+    unwrap.add_argument(
         "--allow",
         action="append",
-        required=True,
+        default=[],
         metavar="PREFIX",
         help="outer sources that are accepted (repeatable): the gateways'",
     )
-    run.add_argument(
+    unwrap.add_argument(
         "--address",
         dest="addresses",
         action="append",
         default=[],
         help="outer destinations (repeatable; default: those of the interface)",
     )
-    run.add_argument(
+    unwrap.add_argument(
         "--gue-port", type=parser.whole(1, 65535), default=DEFAULT_GUE_PORT, metavar="PORT"
     )
-    run.add_argument("--mode", choices=("auto", "native", "generic"), default="auto")
+    unwrap.add_argument("--mode", choices=("auto", "native", "generic"), default="auto")
+    cookies = run.add_argument_group("SYN cookies (Linux 6.8)")
+    cookies.add_argument(
+        "--cookies", action="store_true", help="accept them, by the keys of one of these two"
+    )
+    cookies.add_argument(
+        "--keys-file", type=Path, metavar="FILE", help="the gateways' secret; clocks must agree"
+    )
+    cookies.add_argument(
+        "--key-period",
+        type=parser.whole(1, 86400),
+        default=KEY_PERIOD,
+        metavar="SECONDS",
+        help="acceld's --key-period, with --keys-file (default: %(default)s)",
+    )
+    cookies.add_argument(
+        "--gateway", default="", metavar="HOST:PORT", help="acceld's --tcp, which tells the keys"
+    )
+    cookies.add_argument("--tls-cert", type=Path, metavar="PEM", help="this host's certificate")
+    cookies.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
+    cookies.add_argument("--tls-ca", type=Path, metavar="PEM", help="authority of the gateway's")
     run.command(_run)
 
 
@@ -196,15 +228,61 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from accel import decap
+    from accel import backend_run, cookie_agent, decap
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    return decap.run(
-        interface=options.interface,
-        allow=options.allow,
-        gue_port=options.gue_port,
-        addresses=[parse_address(text, "--address") for text in options.addresses],
-        mode=options.mode,
+    parts: list[Callable[[], backend_run.Part]] = []
+    if options.allow:
+        parts.append(
+            partial(
+                decap.Unwrapping,
+                interface=options.interface,
+                allow=options.allow,
+                gue_port=options.gue_port,
+                addresses=[parse_address(text, "--address") for text in options.addresses],
+                mode=options.mode,
+            )
+        )
+    source = _key_source(options)
+    if source:
+        parts.append(partial(cookie_agent.Accepting, interface=options.interface, source=source))
+    if not parts:
+        raise InvalidError(
+            "--allow",
+            "is missing, and so is --cookies",
+            hint="give one of them: accel backend run --help",
+        )
+    return backend_run.run(parts)
+
+
+def _key_source(options: argparse.Namespace) -> KeySource | None:
+    """Where the keys for cookies come from; None without --cookies. Raises InvalidError."""
+    tls = [options.tls_cert, options.tls_key, options.tls_ca]
+    if not options.cookies:
+        if options.keys_file or options.gateway or any(tls):
+            raise InvalidError("--cookies", "is missing", hint="keys are of use with it alone")
+        return None
+    if bool(options.keys_file) == bool(options.gateway):
+        raise InvalidError("--cookies", "takes its keys from --keys-file or from --gateway")
+    if options.keys_file:
+        if any(tls):
+            raise InvalidError("--keys-file", "takes no --tls options, which are for --gateway")
+        from accel.cookie_agent import SecretKeys
+
+        return partial(SecretKeys, options.keys_file, period=options.key_period)
+    if not all(tls):
+        raise InvalidError(
+            "--gateway",
+            "tells its keys by mutual TLS only",
+            hint="give --tls-cert, --tls-key and --tls-ca",
+        )
+    from accel.key_stream import Certificates, KeyStream
+
+    certificate, key, authority = tls
+    return partial(
+        KeyStream,
+        options.gateway,
+        Certificates(certificate=certificate, key=key, authority=authority),
     )
 
 

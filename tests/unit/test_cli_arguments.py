@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -195,17 +196,62 @@ def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
 
 
+def parts_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, dict[str, object]]:
+    """What `backend run` would start, and how."""
+    started: list[Any] = []
+    monkeypatch.setattr("accel.backend_run.run", lambda parts: started.extend(parts) or 0)
+    assert main(["backend", "run", "--interface", "lo", *arguments]) == 0
+    return {part.func.__name__: part.keywords for part in started}
+
+
 def test_backend_run_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, object] = {}
-    monkeypatch.setattr("accel.decap.run", lambda **options: given.update(options) or 0)
-    assert main(["backend", "run", "--interface", "lo", "--allow", "10.0.0.0/8"]) == 0
-    assert given == {
-        "interface": "lo",
-        "allow": ["10.0.0.0/8"],
-        "gue_port": 6080,
-        "addresses": [],
-        "mode": "auto",
+    assert parts_of(monkeypatch, "--allow", "10.0.0.0/8") == {
+        "Unwrapping": {
+            "interface": "lo",
+            "allow": ["10.0.0.0/8"],
+            "gue_port": 6080,
+            "addresses": [],
+            "mode": "auto",
+        }
     }
+
+
+def test_cookies_take_their_keys_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ("--cookies", "--keys-file", "/secret", "--key-period", "7")
+    (accepting,) = parts_of(monkeypatch, *given).values()
+    source: Any = accepting["source"]
+    assert (source.args, source.keywords) == ((Path("/secret"),), {"period": 7})
+
+
+def test_cookies_take_their_keys_from_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = ("--tls-cert", "/cert", "--tls-key", "/key", "--tls-ca", "/ca")
+    parts = parts_of(monkeypatch, "--allow", "::/0", "--cookies", "--gateway", "gw:7443", *tls)
+    assert list(parts) == ["Unwrapping", "Accepting"]
+    target, certificates = cast(Any, parts["Accepting"]["source"]).args
+    assert target == "gw:7443"
+    assert (certificates.certificate, certificates.key, certificates.authority) == tuple(
+        map(Path, ("/cert", "/key", "/ca"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "--allow: is missing"),
+        ("--keys-file /s", "--cookies: is missing"),
+        ("--allow ::/0 --tls-ca /ca", "--cookies: is missing"),
+        ("--cookies", "--keys-file or from --gateway"),
+        ("--cookies --keys-file /s --gateway a:1", "--keys-file or from --gateway"),
+        ("--cookies --keys-file /s --tls-ca /ca", "takes no --tls options"),
+        ("--cookies --gateway a:1", "mutual TLS only"),
+        ("--cookies --gateway a:1 --tls-cert /c --tls-key /k", "mutual TLS only"),
+    ],
+)
+def test_backend_run_says_what_is_missing(
+    given: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backend", "run", "--interface", "lo", *given.split()]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("code", [0, 7])

@@ -1,0 +1,127 @@
+"""A backend's side of guard mode cookie-backend: connections of a gateway's SYN cookies.
+
+The program (bpf/accept_cookie.c) is attached at TC ingress. What acknowledges a cookie gets a
+request socket by a function of the kernel (bpf_sk_assign_tcp_reqsk, Linux 6.8); all else is left
+to the host untouched.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from accel import features, kfunc, syscall
+from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.errors import HostError, NotFoundError
+from accel.guard import Stance
+from accel.guard_secret import GENERATIONS, Key
+from accel.kernel_types import function_id
+from accel.loader import compile_bpf
+from accel.source import BPF_DIR
+
+VERDICTS = read_verdicts("accept_verdicts.h")
+SYSCTLS = Path("/proc/sys/net/ipv4")
+# What the kernel wants to be on, and what it is set to by default.
+_NEEDED = {
+    "tcp_syncookies": 1,
+    "tcp_window_scaling": 1,
+    "tcp_sack": 1,
+    "tcp_timestamps": 1,
+    "tcp_ecn": 2,
+}
+_ASSIGN = "bpf_sk_assign_tcp_reqsk"
+_KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CookieKeys:
+    """Keys by generation modulo 4; `generation` is that of the gateway's current one, not 0."""
+
+    generation: int
+    keys: tuple[Key, ...]
+
+
+def check_host(sysctls: Path = SYSCTLS) -> None:
+    """Raises HostError if this kernel or its settings refuse the request sockets."""
+    features.TCX_LINKS.require()
+    features.MADE_REQUESTS.require()
+    check_settings(sysctls)
+
+
+def check_settings(sysctls: Path = SYSCTLS) -> None:
+    """Raises HostError that says what to set, if the kernel would refuse what cookies carry."""
+    off = [name for name in _NEEDED if (sysctls / name).read_text().strip() == "0"]
+    if off:
+        named = " and ".join(f"net.ipv4.{name}" for name in off)
+        settings = " ".join(f"net.ipv4.{name}={_NEEDED[name]}" for name in off)
+        raise HostError(
+            f"{named} must not be 0: connections of the gateway's cookies would fail",
+            hint=f"sysctl -w {settings}, and write it into /etc/sysctl.d",
+        )
+
+
+class Accept:
+    """The loaded program. It ends with this object: nothing is pinned.
+
+    Raises HostError and ProgramError if it cannot be loaded.
+    """
+
+    def __init__(self) -> None:
+        try:
+            function = function_id(_ASSIGN)
+        except OSError as error:
+            raise HostError(
+                f"this kernel makes no connections of cookies: {error.strerror}",
+                hint=features.MADE_REQUESTS.fix,
+            ) from None
+        self._compiled = compile_bpf(BPF_DIR / "accept_cookie.c")
+        self._program = self._compiled.load(
+            "accept_cookie",
+            kind=syscall.PROG_SCHED_CLS,
+            kernel_functions={kfunc.FIRST_MARKER: function},
+        )
+        self._links: list[int] = []
+        self._generation = 0
+
+    def set_keys(self, keys: CookieKeys) -> None:
+        """From now on cookies by these are valid: the keys first, then which is the current one."""
+        words: Sequence[int] = [word for key in keys.keys for word in key]
+        fd = self._compiled.map_fd("accept_keys")
+        for generation in (self._generation, keys.generation & 0xFFFFFFFF):
+            value = _KEYS.pack(*words, generation, Stance().wscale)
+            syscall.map_update(fd, bytes(4), value)
+        self._generation = keys.generation & 0xFFFFFFFF
+
+    def attach(self, interface: str) -> None:
+        """At the interface's TC ingress, behind what XDP unwraps. Raises NotFoundError."""
+        try:
+            index = socket.if_nametoindex(interface)
+        except OSError:
+            names = ", ".join(name for _, name in socket.if_nameindex())
+            raise NotFoundError("interface", interface, hint=f"there are {names}") from None
+        try:
+            link = syscall.link_create(self._program, index, syscall.ATTACH_TCX_INGRESS)
+        except OSError as error:
+            raise HostError(
+                f"cannot attach to {interface}: {error.strerror}", hint=features.TCX_LINKS.fix
+            ) from None
+        self._links.append(link)
+
+    def run(self, frame: bytes) -> None:
+        """One frame through the program, by BPF_PROG_TEST_RUN. It is counted as any other."""
+        syscall.prog_test_run(self._program, frame)
+
+    def counts(self) -> Counts:
+        """Packets and bytes by verdict."""
+        return read_counts(self._compiled.map_fd("verdicts"), VERDICTS)
+
+    def close(self) -> None:
+        """Detach and unload."""
+        while self._links:
+            os.close(self._links.pop())
+        os.close(self._program)
+        self._compiled.close()

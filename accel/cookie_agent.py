@@ -1,0 +1,124 @@
+"""`accel backend run --cookies`: accepts a gateway's SYN cookies, with keys that roll.
+
+The keys are derived from the gateway's secret and this host's clock, or they are followed from
+the gateway's daemon. Keys of the next generation are there before any gateway uses them, so no
+handshake in flight ends at a roll; without news the keys at hand stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from accel.accept import Accept, CookieKeys, check_host
+from accel.backend_verdicts import Counts
+from accel.errors import AccelError
+from accel.guard_secret import (
+    COOKIE,
+    KEY_PERIOD,
+    generation_at,
+    keys_around,
+    read_secret,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Keys(Protocol):
+    """Where keys come from."""
+
+    def refresh(self) -> None:
+        """Called once a second."""
+
+    def close(self) -> None:
+        """No more keys."""
+
+
+KeySource = Callable[[Callable[[CookieKeys], None]], Keys]
+"""Starts to call what it is given with new keys."""
+
+
+class SecretKeys:
+    """Keys of a gateway's secret, by this host's clock, which may be wrong by a key period."""
+
+    def __init__(
+        self,
+        path: Path,
+        on_keys: Callable[[CookieKeys], None],
+        *,
+        period: int = KEY_PERIOD,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._secret = read_secret(path)
+        self._on_keys = on_keys
+        self._period = period
+        self._clock = clock
+        self._generation = 0
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Roll, if it is time."""
+        generation = generation_at(self._clock(), self._period)
+        if generation != self._generation:
+            keys = keys_around(self._secret, COOKIE, generation)
+            self._on_keys(CookieKeys(generation=generation, keys=keys))
+            self._generation = generation
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class Accepting:
+    """The program at work on one interface: a part of `accel backend run`.
+
+    Raises HostError if the kernel or its settings refuse it, NotFoundError, InvalidError.
+    """
+
+    def __init__(self, *, interface: str, source: KeySource) -> None:
+        check_host()
+        self._interface = interface
+        self._refused = 0
+        self._told = False
+        self._accept = Accept()
+        try:
+            self._keys = source(self._take)
+            try:
+                self._accept.attach(interface)
+            except AccelError:
+                self._keys.close()
+                raise
+        except AccelError:
+            self._accept.close()
+            raise
+        if not self._told:
+            _log.info("waiting for keys; until then no cookie is accepted on %s", interface)
+
+    def refresh(self) -> None:
+        """Roll the keys if it is time, and tell of connections that the kernel refused."""
+        self._keys.refresh()
+        refused = next(n for v, (n, _) in self.counts().items() if v.name == "refused")
+        if refused > self._refused:
+            _log.warning(
+                "the kernel refused %d connections with valid cookies: see whether the server "
+                "listens by MPTCP, and the net.ipv4.tcp_* settings",
+                refused - self._refused,
+            )
+        self._refused = refused
+
+    def counts(self) -> Counts:
+        """Packets and bytes by verdict."""
+        return self._accept.counts()
+
+    def close(self) -> None:
+        """Detach and unload."""
+        self._keys.close()
+        self._accept.close()
+
+    def _take(self, keys: CookieKeys) -> None:
+        self._accept.set_keys(keys)
+        if not self._told:
+            _log.info("accepting SYN cookies on %s", self._interface)
+        self._told = True
