@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,8 @@ class DataPath:
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
         self._guards = Guards(maps)
+        self._preparing = Lock()
+        self._guard_loaded = False
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
         self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         self._backends = maps.words("backends").reshape(-1, _WORDS)
@@ -239,8 +242,20 @@ class DataPath:
         A guard stays as it is while its service does; that of a removed service is off. ICMP and
         fragments for an address go by the guard of its first service that has one.
         """
+        if not all(stance.idle for stance in stances.values()):
+            self.prepare_guard()
         self._guards.set(stances)
         return self._guard([self._services[i] for i in stances if i in self._services])
+
+    def prepare_guard(self) -> None:
+        """Compile and load the guard's programs, so that the first stance need not wait for it.
+
+        Raises ProgramError and HostError.
+        """
+        with self._preparing:
+            if not self._guard_loaded:
+                self._maps.load_guard()
+                self._guard_loaded = True
 
     def set_guard_keys(self, keys: GuardKeys) -> None:
         """From now on challenges and cookies are made with these."""

@@ -15,6 +15,7 @@ import re
 import secrets
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ NAMES = (
     "counters",
     "budgets",
     "programs",
+    "handed_back",
     "guards",
     "guard_keys",
     "proven",
@@ -49,7 +51,7 @@ NAMES = (
     "prefix_blocks",
     "prefixes",
 )
-HANDED_OVER = ("limit", "opening", "steer")  # in the order of enum program
+PROGRAMS = ("gateway", "limit", "opening", "stray")  # in the order of enum program
 CONSTANTS = {
     name: value
     for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h")
@@ -145,6 +147,7 @@ class MapSet:
     folder: Path | None
     fds: dict[str, int]
     adopted: bool
+    _compile_part: Callable[[str], Compiled]
     _mapped: dict[str, mmap.mmap] = field(default_factory=dict)
 
     @classmethod
@@ -157,14 +160,25 @@ class MapSet:
         pinned = _pinned(folder) if folder else {}
         keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys(kept)
         prelude = "".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True))
-        compiled = compile_bpf(
-            BPF_DIR / "gateway.c",
-            prelude=prelude,
-            defines=defines(limits),
-            kept=kept / "gateway.json" if kept else None,
-        )
+
+        def compile_part(part: str) -> Compiled:
+            return compile_bpf(
+                BPF_DIR / f"{part}.c",
+                prelude=prelude,
+                defines=defines(limits),
+                kept=kept / f"{part}.json" if kept else None,
+            )
+
+        compiled = compile_part("gateway")
         fds = pinned or {name: os.dup(compiled.map_fd(name)) for name in NAMES}
-        maps = cls(compiled=compiled, limits=limits, folder=folder, fds=fds, adopted=bool(pinned))
+        maps = cls(
+            compiled=compiled,
+            limits=limits,
+            folder=folder,
+            fds=fds,
+            adopted=bool(pinned),
+            _compile_part=compile_part,
+        )
         if not pinned:
             maps.words("settings")[1:] = keys
             if folder:
@@ -172,17 +186,31 @@ class MapSet:
         return maps
 
     def load(self) -> int:
-        """The programs over these maps; the file descriptor of the one that is attached."""
+        """The gateway's program over these maps; its file descriptor."""
         try:
-            for number, name in enumerate(HANDED_OVER):
-                program = self.compiled.load(name, maps=self.fds)
-                syscall.map_update(
-                    self.fds["programs"], struct.pack("=I", number), struct.pack("=I", program)
-                )
-                os.close(program)
-            return self.compiled.load("gateway", maps=self.fds)
+            program = self.compiled.load(PROGRAMS[0], maps=self.fds)
         finally:
             self.compiled.close()
+        self._put_program(PROGRAMS[0], program)
+        return program
+
+    def load_guard(self) -> None:
+        """Compile the guard's programs, and let the gateway hand packets over to them.
+
+        Raises ProgramError and HostError.
+        """
+        guard = self._compile_part("guard")
+        try:
+            for name in PROGRAMS[1:]:
+                program = guard.load(name, maps=self.fds)
+                self._put_program(name, program)
+                os.close(program)
+        finally:
+            guard.close()
+
+    def _put_program(self, name: str, program: int) -> None:
+        key, value = struct.pack("=I", PROGRAMS.index(name)), struct.pack("=I", program)
+        syscall.map_update(self.fds["programs"], key, value)
 
     def words(self, name: str) -> npt.NDArray[np.uint64]:
         """The memory of a mappable map as 64-bit words: a store is a store into the map."""

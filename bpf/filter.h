@@ -33,6 +33,26 @@ INLINE int hand_over(struct packet *p, const __u32 program)
 	return GO_ON;
 }
 
+INLINE int hand_back(struct packet *p, __u32 passed)
+{
+	__u32 zero = 0, *mark = handed_back.lookup(&zero);
+
+	if (mark)
+		*mark = passed;
+	return hand_over(p, PROGRAM_GATEWAY);
+}
+
+INLINE __u32 take_handed_back(void)
+{
+	__u32 zero = 0, passed, *mark = handed_back.lookup(&zero);
+
+	if (!mark)
+		return PASSED_NOTHING;
+	passed = *mark;
+	*mark = PASSED_NOTHING;
+	return passed;
+}
+
 INLINE int is_opening(const struct packet *p)
 {
 	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
@@ -45,8 +65,9 @@ INLINE int filter(struct packet *p)
 
 	if (!p->guard)
 		return GO_ON;
+	p->passed = take_handed_back();
 	g = guards.lookup(&p->guard);
-	if (!g)
+	if (!g || p->passed)
 		return GO_ON;
 	if (p->protocol == IPPROTO_TCP) {
 		verdict = filter_tcp(p, g);
@@ -73,8 +94,8 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 {
 	struct guard *g;
 
-	if (!p->guard || p->backend || p->quoted || p->allowed || p->protocol != IPPROTO_TCP ||
-	    is_opening(p))
+	if (!p->guard || p->backend || p->quoted || p->allowed || p->passed == PASSED_ALL ||
+	    p->protocol != IPPROTO_TCP || is_opening(p))
 		return 0;
 	g = guards.lookup(&p->guard);
 	return g && (g->level[RULE_UNKNOWN] || sends_cookies(g)) ? g : 0;
@@ -82,5 +103,5 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 
 INLINE int hand_over_stray(struct packet *p)
 {
-	return guard_of_stray(p) ? hand_over(p, PROGRAM_STEER) : GO_ON;
+	return guard_of_stray(p) ? hand_over(p, PROGRAM_STRAY) : GO_ON;
 }

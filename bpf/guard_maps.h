@@ -99,11 +99,15 @@ SIZE_IS(struct prefix_block, 16);
 #define SAMPLE_PAGES 64
 #define SAMPLE_EVERY 1024 /* of a verdict and service, on each CPU; and the 1st, 2nd, 4th ... */
 
-/* The programs that a packet can be handed over to (gateway.c), by their place in the map. */
-enum program { PROGRAM_LIMIT, PROGRAM_OPENING, PROGRAM_STEER, PROGRAMS };
+/* The programs that a packet can be handed over to, by their place in the map. */
+enum program { PROGRAM_GATEWAY, PROGRAM_LIMIT, PROGRAM_OPENING, PROGRAM_STRAY, PROGRAMS };
+/* What a packet that is handed back has behind it. */
+enum passed { PASSED_NOTHING, PASSED_FILTER, PASSED_ALL };
 
 /* programs: filled by user space. */
 BPF_PROG_ARRAY(programs, PROGRAMS);
+/* handed_back: enum passed, for the packet that the gateway begins with next. Data path. */
+BPF_PERCPU_ARRAY(handed_back, u32, 1);
 /* guards: by what struct service says; 0 is none. Written by user space. */
 BPF_F_TABLE("array", u32, struct guard, guards, MAX_SERVICES, BPF_F_MMAPABLE);
 /* guard_keys: one entry. Written by user space. */

@@ -32,6 +32,7 @@ struct packet {
 	__u8 quoted;   /* addresses and ports are those quoted by an ICMP error, turned round */
 	__u8 dry;      /* explain: leave no trace in the maps */
 	__u8 allowed;  /* from an allowed prefix: no guard looks at it */
+	__u8 passed;   /* what the guard has looked at already: enum passed */
 	__u32 service; /* its index; 0 for none */
 	__u32 guard;   /* of the service; 0 for none */
 	__u32 number;  /* of the backend */
@@ -43,6 +44,13 @@ struct packet {
 	struct bucket *bucket;
 	struct backend *backend;
 };
+
+#define PACKET(ctx_)                                                                               \
+	{                                                                                          \
+		.ctx = ctx_, .at = (void *)(long)ctx_->data, .end = (void *)(long)ctx_->data_end,  \
+		.frame_length = ctx_->data_end - ctx_->data, .slot = NO_SLOT,                      \
+		.dry = !!trace_of(ctx_),                                                           \
+	}
 
 /* Addresses and MACs in as few loads and stores as they take: memcpy goes by the alignment. */
 INLINE void copy_address(void *to, const void *from)

@@ -74,7 +74,8 @@ INLINE int reply_tcp(struct packet *p, const struct reply *r, __u16 segment)
 	__be32 ports = *(__be32 *)&(struct { __be16 source, destination; }){ p->destination_port,
 									     p->source_port };
 	__be32 rest = HTONL((__u32)5 << 28) + __cpu_to_be32((__u32)r->options << 28) +
-		      __cpu_to_be32((__u32)r->flags << 16) + __cpu_to_be32(__be16_to_cpu(r->window));
+		      __cpu_to_be32((__u32)r->flags << 16) +
+		      __cpu_to_be32(__be16_to_cpu(r->window));
 	__be32 *word = take(p, sizeof(struct tcphdr));
 	__u64 sum;
 
@@ -112,7 +113,8 @@ INLINE int reply(struct packet *p, const struct reply *r)
 	__u16 segment = sizeof(struct tcphdr) + r->options * 4;
 	__u32 ip = p->version == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	if (bpf_xdp_adjust_tail(p->ctx, (int)(p->link_length + ip + segment) - (int)p->frame_length))
+	if (bpf_xdp_adjust_tail(p->ctx,
+				(int)(p->link_length + ip + segment) - (int)p->frame_length))
 		return -1;
 	return reply_link(p) || reply_ip(p, segment) || reply_tcp(p, r, segment);
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the guard does with packets that the gateway hands over to it, in programs of their own:
+ * each ends the packet, or hands it back.
+ */
+#include "verdicts.h"
+#include "headers.h"
+#include "maps.h"
+#include "packet.h"
+#include "parse.h"
+#include "service.h"
+#include "count.h"
+#include "guard.h"
+
+/* UDP and ICMP of sources that may send only so many packets. */
+int limit(struct xdp_md *ctx)
+{
+	struct packet p = PACKET(ctx);
+	int verdict;
+
+	verdict = parse(&p) ?: find_service(&p) ?: limit_rate(&p) ?: hand_back(&p, PASSED_FILTER);
+
+	return finish(&p, verdict);
+}
+
+/* SYNs and RSTs, while SYNs are answered. */
+int opening(struct xdp_md *ctx)
+{
+	struct packet p = PACKET(ctx);
+	int verdict;
+
+	verdict = parse(&p) ?:
+		  find_service(&p) ?:
+		  guard_opening(&p) ?:
+		  hand_back(&p, PASSED_FILTER);
+
+	return finish(&p, verdict);
+}
+
+/* TCP that is no SYN and of no known flow. */
+int stray(struct xdp_md *ctx)
+{
+	struct packet p = PACKET(ctx);
+	int verdict;
+
+	verdict = parse(&p) ?: find_service(&p) ?: guard_unknown(&p) ?: hand_back(&p, PASSED_ALL);
+
+	return finish(&p, verdict);
+}
