@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel import capabilities, check_interface, features
+from accel import capabilities, check_interface, features, guard_needs
 from accel.errors import AccelError
 from accel.finding import Finding, fail, ok, warn
 from accel.reach import unreachable
@@ -44,6 +44,7 @@ def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
     small = xdp()
     yield small
     yield from features.check()
+    yield from guard_needs.check()
     missing = [finding.name for finding in (compiler, small) if finding.level == "fail"]
     yield program(missing)
     yield check_interface.rules()

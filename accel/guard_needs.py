@@ -19,7 +19,7 @@ from accel.local_cookies import Sysctl, announced, sysctl
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """A sysctl that has to be one of `right`; the first is the best. `why` ends "or else"."""
+    """A sysctl that has to be one of `right`, of which the first is the best; `why`: what else."""
 
     name: str
     right: tuple[int, ...]
@@ -38,21 +38,27 @@ SETTINGS = (
     Setting(
         name="net.ipv4.tcp_syncookies",
         right=(2,),
-        why="listeners would refuse the cookies, and reset every client",
+        why="listeners would reset every client",
     ),
     Setting(
         name="net.ipv4.tcp_timestamps",
         right=(2, 0),
-        why="every timestamp has a secret offset, and cookies carry their options in one",
+        why="options travel in timestamps, which have a secret offset then",
     ),
     Setting(
         name="net.netfilter.nf_conntrack_tcp_loose",
         right=(1,),
-        why="connection tracking sees no SYN, and would call what follows invalid",
+        why="connection tracking sees no SYN, and calls the rest invalid",
         optional=True,
     ),
 )
 """For mode cookie-local, in the network namespace of the gateway."""
+
+_OTHERS = {
+    GuardMode.AUTH: "works with any backend",
+    GuardMode.COOKIE_BACKEND: "works with backends that run `accel backend run --cookies`",
+    GuardMode.RETRANSMIT: "works with any backend",
+}
 
 
 def missing(
@@ -76,22 +82,19 @@ def missing(
         return None
     values = " ".join(f"{setting.name}={setting.right[0]}" for setting, _ in wrong)
     return HostError(
-        f"guard mode {mode.label} would fail here: {'; '.join(said for _, said in wrong)}",
+        f"guard mode {mode.label} would fail: {'; '.join(said for _, said in wrong)}",
         hint=f"sysctl -w {values}",
     )
 
 
 def check() -> Iterator[Finding]:
-    """A finding for each guard mode."""
+    """A finding for each guard mode, about this host."""
     for mode in GuardMode:
         name = f"guard {mode.label}"
         if error := missing(mode):
             yield warn(name, error.message, error.hint)
         elif mode is GuardMode.COOKIE_LOCAL:
-            offer = announced()
-            keeps = (
-                ", ".join(str(option.name).lower() for option in offer.options) or "the MSS only"
-            )
-            yield ok(name, f"its connections keep: {keeps}")
+            kept = [option.name.lower() for option in announced().options if option.name]
+            yield ok(name, f"keeps of a connection: {', '.join(['MSS', *kept])}")
         else:
-            yield ok(name, "can be used")
+            yield ok(name, _OTHERS[mode])
