@@ -95,6 +95,7 @@ class Gateway:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
+        self._spawn(self._prepare_guard())
         self._spawn(self._guard_tick())
 
     async def stop(self) -> None:
@@ -274,6 +275,13 @@ class Gateway:
         async with self._lock:
             if self._behind:
                 await self._sync()
+
+    async def _prepare_guard(self) -> None:
+        """Beside all else: compiling takes a second, which no attack shall wait for."""
+        try:
+            await asyncio.to_thread(self.data_path.prepare_guard)
+        except AccelError as error:
+            _log.error("the guard cannot be loaded: %s", error)
 
     async def _tick(self) -> None:
         while True:

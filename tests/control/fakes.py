@@ -59,6 +59,9 @@ class FakeDataPath:
         self.services.update({placed.index: placed for placed in services})
         return len(services) + len(removed)
 
+    def prepare_guard(self) -> None:
+        """Nothing to compile."""
+
     def set_stances(self, stances: Mapping[int, Stance], /) -> int:
         self.stances.update(stances)
         return len(stances)
