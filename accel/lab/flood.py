@@ -17,6 +17,7 @@ import ipaddress
 import itertools
 import mmap
 import os
+import secrets
 import struct
 import threading
 import time
@@ -59,8 +60,8 @@ class Flood:
     `rate` is in frames per second, 0 for as many as go. It ends with `stop`, after `seconds`, or
     once `most` frames are sent. Of `sources`, up to eight, each is used alike. `bots` answer what
     a real host would: challenges by an RST, SYN cookies by an ACK. It leaves by `interface` of
-    `namespace` for the MAC address `mac`; what comes back there to a source goes no further. A
-    context manager. Raises HostError without the right to load programs.
+    `namespace` for the MAC address `mac`; what comes back there to a source goes no further. The
+    same `seed` draws the same. A context manager. Raises HostError without the right to load programs.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Flood:
         most: int = 1 << 40,
         seconds: float = 60.0,
         cpu: int | None = None,
-        seed: int = 1,
+        seed: int | None = None,
     ) -> None:
         self._namespace = namespace
         self._rate, self._most, self._seconds, self._cpu = rate, most, seconds, cpu
@@ -86,7 +87,8 @@ class Flood:
         self._program = compiled.load("flood")
         memory = mmap.mmap(compiled.map_fd("floods"), mmap.PAGESIZE)
         self._flood: Any = compiled.leaf("floods").from_buffer(memory)
-        self._flood.seed, self._flood.bots, self._flood.version = seed, bots, to.version
+        self._flood.seed = secrets.randbits(64) if seed is None else seed
+        self._flood.bots, self._flood.version = bots, to.version
         for i, flags in zip(range(_KINDS), itertools.cycle(kind.value), strict=False):
             _write_pattern(
                 self._flood.pattern[i], bytes.fromhex(mac.replace(":", "")), to, port, flags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import struct
 import threading
@@ -24,6 +25,16 @@ SOURCES: dict[int, list[Network]] = {
     4: [ip_network("198.18.0.0/15")],
     6: [ip_network("2001:db8:bad::/48")],
 }
+_COUNTER = f"""
+table inet spoils {{
+  counter strangers {{ }}
+  chain in {{
+    type filter hook prerouting priority raw
+    ip saddr {SOURCES[4][0]} counter name strangers
+    ip6 saddr {SOURCES[6][0]} counter name strangers
+  }}
+}}
+"""
 PORT = 8080  # of Server
 _TURNS = 600  # of waiting, a twentieth of a second each
 _OPTIONS = {1: "timestamps", 2: "sack", 4: "wscale", 8: "ecn"}  # linux/tcp.h, TCPI_OPT_*
@@ -58,14 +69,19 @@ def until(seen: Callable[[], T], what: str) -> T:
     raise AssertionError(f"waited in vain: {what}")
 
 
-def received(hosts: Sequence[Host]) -> int:
-    """Packets that came in at these hosts, of any kind."""
-    return sum(
-        host.namespace.netlink.get_links(host.namespace.index("eth0"))[0].get("stats64")[
-            "rx_packets"
-        ]
-        for host in hosts
-    )
+class Spoils:
+    """What comes to these hosts from SOURCES, counted there by nftables."""
+
+    def __init__(self, hosts: Sequence[Host]) -> None:
+        self._namespaces = [host.namespace for host in hosts]
+        for namespace in self._namespaces:
+            namespace.run(["nft", "-f", "-"], input=_COUNTER)
+
+    @property
+    def packets(self) -> int:
+        listed = (n.run(["nft", "-j", "list", "counters"]).stdout for n in self._namespaces)
+        entries = (entry for text in listed for entry in json.loads(text)["nftables"])
+        return sum(entry["counter"]["packets"] for entry in entries if "counter" in entry)
 
 
 @dataclass(frozen=True, kw_only=True)
