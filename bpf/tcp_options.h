@@ -50,6 +50,12 @@ SIZE_IS(struct syn_options, 96); /* values of per-CPU maps are multiples of 8 by
 /* syn_options: of the SYN in hand. Written by the data path. */
 BPF_PERCPU_ARRAY(syn_options, struct syn_options, 1);
 
+/* RFC 7323 2.3: a larger one counts as 14. */
+INLINE __u8 valid_scale(__u8 scale)
+{
+	return scale > MAX_WSCALE ? MAX_WSCALE : scale;
+}
+
 #define OPTION_WORD(i) __be32_to_cpu(word[i])
 
 /* Linux, Windows and macOS, with and without timestamps. 0 if it is none of theirs. */
@@ -72,18 +78,18 @@ INLINE int usual_options(const struct packet *p, const struct tcphdr *tcp, struc
 			      : third == WORD_NOP_NOP_SACK ? second
 							   : 0;
 
-		o->wscale = scale;
+		o->wscale = valid_scale(scale);
 		return scale >> 8 == WORD_NOP_WSCALE;
 	}
 	if ((void *)(word + 5) > p->end)
 		return 0;
 	if (words == 5 && second == WORD_SACK_TIMESTAMPS) {
 		o->time = word[2];
-		o->wscale = OPTION_WORD(4);
+		o->wscale = valid_scale(OPTION_WORD(4));
 		return OPTION_WORD(4) >> 8 == WORD_NOP_WSCALE;
 	}
 	o->time = word[3];
-	o->wscale = second;
+	o->wscale = valid_scale(second);
 	if (second >> 8 != WORD_NOP_WSCALE)
 		return 0;
 	if (words == 5)
@@ -124,7 +130,7 @@ INLINE void take_option(struct syn_options *o, __u32 at, __u8 kind, __u8 length)
 		if (mss)
 			o->mss = mss;
 	} else if (kind == OPTION_WSCALE && length == 3) {
-		o->wscale = value[0];
+		o->wscale = valid_scale(value[0]);
 	} else if (kind == OPTION_SACK && length == 2) {
 		o->sack = 1;
 	} else if (kind == OPTION_TIMESTAMPS && length == 10) {
@@ -168,8 +174,5 @@ INLINE struct syn_options *read_options(struct packet *p)
 		copy_options(p, tcp, o);
 		every_option(o);
 	}
-	/* RFC 7323 2.3: a larger one counts as 14. */
-	if (o->wscale > MAX_WSCALE && o->wscale != NO_WSCALE)
-		o->wscale = MAX_WSCALE;
 	return o;
 }
