@@ -30,7 +30,7 @@ def _raw_cookies() -> None:
         pytest.skip(f"this kernel makes no raw SYN cookies: {error.strerror}")
 
 
-def guard(policy: int = ALWAYS) -> model_pb2.Guard:
+def guard(policy: Any = ALWAYS) -> model_pb2.Guard:
     return model_pb2.Guard(mode=model_pb2.GUARD_MODE_COOKIE_LOCAL, policy=policy)
 
 
@@ -38,12 +38,12 @@ def local(name: str = "b1", **fields: Any) -> model_pb2.Backend:
     return backend(name, **{"mode": model_pb2.MODE_LOCAL} | fields)
 
 
-def apply(running: Running, policy: int = ALWAYS, **options: Any) -> None:
+def apply(running: Running, policy: Any = ALWAYS, **options: Any) -> None:
     guarded = service(guard=guard(policy))
     running.stub.Apply(pb.ApplyRequest(services=[guarded], backends=[local()], **options))
 
 
-def update(running: Running, policy: int) -> None:
+def update(running: Running, policy: Any) -> None:
     changed = model_pb2.Service(name="web", guard=guard(policy))
     running.stub.UpdateService(pb.UpdateServiceRequest(service=changed))
 

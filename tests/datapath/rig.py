@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import struct
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pytest
+from clock import Clock
 from ring_buffer import RingBuffer
 from world import World
 
@@ -18,7 +17,7 @@ from accel import probes, syscall
 from accel.datapath import DataPath, Outcome
 from accel.guard import Stance
 from accel.guards import GuardKeys
-from accel.maps import CONSTANTS, ticks_per_second
+from accel.maps import CONSTANTS
 from accel.placed import Limits, PlacedService
 from accel.verdicts import Verdict
 
@@ -30,11 +29,8 @@ GUARD_KEYS = GuardKeys(
     challenge=tuple((0x1111 * (n + 1), 0xAAAA_BBBB_CCCC_0000 + n) for n in range(4)),
     cookie=tuple((0x2222 * (n + 1), 0xDDDD_EEEE_FFFF_0000 + n) for n in range(4)),
 )
-TICK = 1 << CONSTANTS["CLOCK_SHIFT"]  # in units of the guard's clock
-_TAG_HALF = 1 if sys.byteorder == "little" else 0
-_COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick, as the guard's clock does
-_TIMES = ("paces", "first_syns")  # maps whose words have a time in their lower half
-_WRITTEN = ("flows", "counters", "settings", "backends", "proven", *_TIMES)
+_TIMES = ("paces", "first_syns", "marks")  # maps whose words have a time in their lower half
+_WRITTEN = ("flows", "counters", "settings", "backends", "proven")
 ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 # Counts of one packet or many: ("backend" | "service", number, verdict): (packets, bytes).
 Counts = dict[tuple[str, int, Verdict], tuple[int, int]]
@@ -57,6 +53,7 @@ class Rig:
         self._cpus = self._maps.cpus
         self._changed = True
         self._guarded: set[int] = set()
+        self._clock = Clock([self._maps.words(name) for name in _TIMES])
         self._samples = RingBuffer(self._maps.fds["samples"])
         self.reset()
 
@@ -114,7 +111,7 @@ class Rig:
         """No flow, no source, no count, no sample, a full budget for ICMP errors."""
         for name in ("flows", "counters", "proven", *_TIMES):
             self._maps.words(name)[:] = 0
-        self._ticks = self._coarse_ticks()
+        self._clock.read()
         self._samples.take()
         self.may_tell(True)
 
@@ -127,26 +124,13 @@ class Rig:
         return self._samples.take()
 
     def pass_time(self, seconds: float) -> None:
-        """For the guard, seconds pass: what it has noted is as much longer ago."""
-        self._shift_times(-round(seconds * ticks_per_second()))
+        """For the guard, seconds pass."""
+        self._clock.pass_by(seconds)
 
-    def _stand_still(self) -> None:
-        """The guard's clock cannot be stopped, but what it has noted can be taken along."""
-        now = self._coarse_ticks()
-        if now != self._ticks:
-            self._shift_times(now - self._ticks)
-            self._ticks = now
-
-    def _shift_times(self, ticks: int) -> None:
-        for name in _TIMES:
-            words = self._maps.words(name)
-            there = np.flatnonzero(words)
-            times = words.view(np.uint32)[1 - _TAG_HALF :: 2]
-            times[there] += np.uint32(ticks * TICK % (1 << 32))
-
-    @staticmethod
-    def _coarse_ticks() -> int:
-        return round(time.clock_gettime(_COARSE) * ticks_per_second())
+    @property
+    def passed(self) -> int:
+        """How many ticks have passed for the guard."""
+        return self._clock.passed
 
     @property
     def flow_words(self) -> np.ndarray:
@@ -185,15 +169,17 @@ class Rig:
 
     def trace(self, frame: bytes) -> Outcome:
         """Run a frame as `accel explain` does: it leaves nothing in the maps."""
-        self._stand_still()
-        return self.datapath.run(frame)
+        self._clock.stand_still()
+        outcome = self.datapath.run(frame)
+        self._clock.read()
+        return outcome
 
     def count(self, frame: bytes, *, metadata: int = 0) -> Left:
         """Run a frame as the network does. Returned packets are without the metadata.
 
         Metadata takes bytes of the headroom, of which a driver may have had less to give.
         """
-        self._stand_still()
+        self._clock.stand_still()
         context = struct.pack("=6I", metadata, metadata + len(frame), 0, 0, 0, 0)
         try:
             done = syscall.prog_test_run(
@@ -203,6 +189,7 @@ class Rig:
             if metadata <= OLD_METADATA:
                 raise
             pytest.skip(f"no test runs with {metadata} bytes of metadata here: {refused.strerror}")
+        self._clock.read()
         return Left(action=ACTIONS[done.action], packet=done.packet[metadata:])
 
     def counts(self) -> Counts:
@@ -230,12 +217,10 @@ class Rig:
         }
 
     def memory(self) -> bytes:
-        """All that a packet could change; the guard's times as they were when it stood still."""
-        now = self._ticks
-        self._shift_times(-now)
-        words = b"".join(self._maps.words(name).tobytes() for name in _WRITTEN)
-        self._shift_times(now)
-        return words + struct.pack("=QQ", self.budget(), self._samples.written)
+        """All that a packet could change."""
+        words = [self._maps.words(name).tobytes() for name in _WRITTEN]
+        left = struct.pack("=QQ", self.budget(), self._samples.written)
+        return b"".join((*words, *self._clock.noted(), left))
 
     def flows_of(self, service: str) -> list[int]:
         """How many flows each backend of `service` has."""
