@@ -90,13 +90,19 @@ OTHERS = [
         service="gue4-tcp4",
         guards={**ON, "gue4-tcp4": stance(ATTACKED, MODE)},
     ),
+    dropped(
+        "another sequence number",
+        LINK / to_api(4) / tcp(IPIP4.port, "S", seq=77),
+        (syn(),),
+        change=after(1),
+    ),
     passes(
-        "with other options and tags, and another sequence number",
-        LINK / QINQ / to_api(4) / tcp(IPIP4.port, "SEC", seq=77, options=[("MSS", 536)]),
+        "with other options and tags",
+        LINK / QINQ / to_api(4) / tcp(IPIP4.port, "SEC", options=[("MSS", 536)]),
         (syn(),),
         change=after(1),
         service=TCP4,
-        out=leaves(IPIP4, to_api(4) / tcp(IPIP4.port, "SEC", seq=77, options=[("MSS", 536)])),
+        out=leaves(IPIP4, to_api(4) / tcp(IPIP4.port, "SEC", options=[("MSS", 536)])),
     ),
 ]
 MONITOR = [

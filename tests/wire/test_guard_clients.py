@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from guarding import Negotiated, Server, connected, guard_services, read, settled
 from steering import SERVICE, errors, packets, url
+from under_attack import Negotiated, Server, connected, guard_services, read, settled
 
 from accel.guard import Guard, GuardMode, Policy
 from accel.lab import Host, Lab, Topology

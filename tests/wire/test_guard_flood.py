@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 import pytest
-from guarding import SOURCES, Spoils, guard_services, settled, until
 from steering import SERVICE, errors, packets, url
+from under_attack import SOURCES, Spoils, guard_services, settled, until
 
 from accel.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
 from accel.lab import Lab, Topology
