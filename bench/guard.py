@@ -17,10 +17,12 @@ from bench.harness import ROUNDS, Harness, Run, ready
 from bench.report import Result, result
 from bench.sides import THREE, Ours, parse_floor
 
+_ODD_OPTIONS = bytes.fromhex("01010101 020405b4 01030307 04020101 01010101 080a0000000100000000 0101")
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 _MANY = Rate(per_second=1_000_000, burst=600_000_000)  # nobody reaches it
 _AUTH = Stance(levels={Rule.SYN: Level.ON, Rule.UNKNOWN: Level.ON})
 _RETRANSMIT = replace(_AUTH, mode=GuardMode.RETRANSMIT)
+_COOKIES = replace(_AUTH, mode=GuardMode.COOKIE_BACKEND)
 _PACED = replace(
     _AUTH,
     levels={**_AUTH.levels, Rule.SYN_RATE: Level.ON, Rule.UDP_RATE: Level.ON},
@@ -61,6 +63,14 @@ def _cases(ours: Ours) -> list[Case]:
              note="an RST that answers none, of a new source each"),
         Case(name="stray", frame=segment(SERVICE4, _ACK, ack=1), verdict="UNKNOWN_FLOW",
              note="an ACK of no known flow, of a new source each"),
+        Case(name="own_cookie", frame=syn4, verdict="COOKIE", stance=_COOKIES, most=200,
+             note="a SYN of a new source each, with the usual Linux options"),
+        Case(name="own_cookie_ipv6", frame=syn6, verdict="COOKIE", stance=_COOKIES, most=200,
+             note="the same"),
+        Case(name="own_cookie_odd", frame=segment(SERVICE4, _SYN, options=_ODD_OPTIONS),
+             verdict="COOKIE", stance=_COOKIES, note="options that take the loop"),
+        Case(name="cookie_check", frame=segment(SERVICE4, _ACK, ack=1), verdict="BAD_COOKIE",
+             flows=1, stance=_COOKIES, most=150, note="an ACK with a false cookie, of one source"),
         Case(name="first_syn", frame=syn4, verdict="FIRST_SYN", stance=_RETRANSMIT,
              note="mode retransmit, of a new source each"),
         Case(name="proven_syn_paced", frame=syn4, verdict="FORWARD_SYN", flows=1 << 15,
