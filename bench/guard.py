@@ -17,7 +17,9 @@ from bench.harness import ROUNDS, Harness, Run, ready
 from bench.report import Result, result
 from bench.sides import THREE, Ours, parse_floor
 
-_ODD_OPTIONS = bytes.fromhex("01010101 020405b4 01030307 04020101 01010101 080a0000000100000000 0101")
+_ODD_OPTIONS = bytes.fromhex(
+    "01010101 020405b4 01030307 04020101 01010101 080a0000000100000000 0101"
+)
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 _MANY = Rate(per_second=1_000_000, burst=600_000_000)  # nobody reaches it
 _AUTH = Stance(levels={Rule.SYN: Level.ON, Rule.UNKNOWN: Level.ON})
