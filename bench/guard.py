@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from accel.guard import GuardMode, Level, Rate, Rule, Stance
+from accel.local_cookies import Option
 from accel.model import Address, Protocol
 from accel.verdicts import Verdict
 from bench import guard_off
@@ -24,6 +25,7 @@ _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 _MANY = Rate(per_second=1_000_000, burst=600_000_000)  # nobody reaches it
 _AUTH = Stance(levels={Rule.SYN: Level.ON, Rule.UNKNOWN: Level.ON})
 _RETRANSMIT = replace(_AUTH, mode=GuardMode.RETRANSMIT)
+_LOCAL = replace(_AUTH, mode=GuardMode.COOKIE_LOCAL, options=~Option.NONE)
 _COOKIES = replace(_AUTH, mode=GuardMode.COOKIE_BACKEND)
 _PACED = replace(
     _AUTH,
@@ -75,6 +77,12 @@ def _cases(ours: Ours) -> list[Case]:
              flows=1, stance=_COOKIES, most=150, note="an ACK with a false cookie, of one source"),
         Case(name="first_syn", frame=syn4, verdict="FIRST_SYN", stance=_RETRANSMIT,
              note="mode retransmit, of a new source each"),
+        Case(name="local_cookie", frame=syn4, verdict="COOKIE", stance=_LOCAL,
+             note="the kernel's own SYN cookie, of a new source each, with the usual options"),
+        Case(name="local_cookie_ipv6", frame=syn6, verdict="COOKIE", stance=_LOCAL,
+             note="the same"),
+        Case(name="no_local_cookie", frame=segment(SERVICE4, _ACK, ack=1), verdict="BAD_COOKIE",
+             stance=_LOCAL, note="an ACK that the kernel checks in vain, of a new source each"),
         Case(name="proven_syn_paced", frame=syn4, verdict="FORWARD_SYN", flows=1 << 15,
              stance=_PACED, answers=False, note="one proven source, within its rate"),
         Case(name="udp_paced", frame=packet(SERVICE4, Protocol.UDP), verdict="FORWARD_FLOW",
