@@ -208,6 +208,17 @@ class MapSet:
         finally:
             guard.close()
 
+    def load_listed(self) -> int:
+        """Compile and load what is attached while there are prefixes; its file descriptor.
+
+        Raises ProgramError and HostError.
+        """
+        listed = self._compile_part("listed")
+        try:
+            return listed.load("listed", maps=self.fds)
+        finally:
+            listed.close()
+
     def _put_program(self, name: str, program: int) -> None:
         key, value = struct.pack("=I", PROGRAMS.index(name)), struct.pack("=I", program)
         syscall.map_update(self.fds["programs"], key, value)

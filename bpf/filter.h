@@ -63,7 +63,7 @@ INLINE int filter(struct packet *p)
 	struct guard *g;
 	int verdict;
 
-	if (!p->guard)
+	if (!p->guard || p->allowed)
 		return GO_ON;
 	p->passed = take_handed_back();
 	g = guards.lookup(&p->guard);

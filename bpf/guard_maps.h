@@ -83,8 +83,8 @@ struct prefix_block {
 SIZE_IS(struct prefix_block, 16);
 
 #define PREFIX_LENGTHS 16
-#define PREFIX_STEPS 16 /* buckets, one after the other, that an entry may be in */
-#define PREFIX_FACTOR 0x9e3779b1U
+#define PREFIX_PROBES 28 /* buckets that are looked at for a block at the most */
+#define PREFIX_FACTOR 0x9e3779b1
 #define PREFIX_BLOCKS_6 0x10000
 #define PREFIX_REST_4 0x20000
 #define PREFIX_REST_6 0x20001

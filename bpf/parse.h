@@ -184,9 +184,8 @@ INLINE void parse_transport(struct packet *p)
 	}
 }
 
-INLINE int parse(struct packet *p)
+INLINE int parse_network(struct packet *p, __be16 protocol)
 {
-	__be16 protocol = parse_link(p);
 	int verdict;
 
 	if (!protocol)
@@ -201,4 +200,9 @@ INLINE int parse(struct packet *p)
 		return verdict;
 	parse_transport(p);
 	return GO_ON;
+}
+
+INLINE int parse(struct packet *p)
+{
+	return parse_network(p, parse_link(p));
 }

@@ -9,7 +9,8 @@
 #include "guard_maps.h"
 #include "hash.h"
 #include "judge.h"
-#include "packet.h"
+#include "parse.h"
+#include "service.h"
 #include "words.h"
 
 /* A source's bits in the order of their weight, as many of the lowest as one likes cut off. */
@@ -18,14 +19,14 @@ struct leading {
 	__u64 low;
 };
 
+/* Without branches: each would be a way of its own for the verifier, times all lengths. */
 INLINE struct leading cut_off(struct leading bits, __u32 count)
 {
-	if (count < 64) {
-		bits.low = bits.low >> count << count;
-		return bits;
-	}
-	bits.low = 0;
-	bits.high = count < 128 ? bits.high >> (count - 64) << (count - 64) : 0;
+	__u64 mask = ~0ULL << (count & 63);
+	__u64 below_64 = ((__s64)(count >> 6) - 1) >> 63;
+
+	bits.low &= mask & below_64;
+	bits.high &= (mask | below_64) & ((__u64)(count >> 7) - 1);
 	return bits;
 }
 
@@ -38,54 +39,52 @@ INLINE struct leading cut_off(struct leading bits, __u32 count)
 /* Strongly universal over all 64 bits (hash.h); mixed, which loses nothing, for the bucket. */
 INLINE __u64 prefix_hash(struct leading bits, __u32 cut)
 {
-	__u64 hash = PREFIX_SUM(FLOW_KEY_TAG, bits, cut) << 32 |
-		     PREFIX_SUM(FLOW_KEY_BUCKET, bits, cut);
+	__u64 hash =
+		PREFIX_SUM(FLOW_KEY_TAG, bits, cut) << 32 | PREFIX_SUM(FLOW_KEY_BUCKET, bits, cut);
 
 	return (hash ^ hash >> 32) * FLOW_KEY_MIX;
 }
 
-/* The action of the prefix with this hash, 0 if there is none: then an empty word comes first. */
-INLINE __u32 find_prefix(__u64 hash)
+/* All bits set if the word is 0. */
+INLINE __u64 if_zero(__u64 word)
 {
-	__u32 home = hash >> PREFIX_SHIFT;
-
-	for (__u32 step = 0; step < PREFIX_STEPS; step++) {
-		__u32 index = (home + step) & (PREFIX_BUCKETS - 1);
-		struct bucket *bucket = prefixes.lookup(&index);
-
-		if (!bucket)
-			return 0;
-#pragma unroll
-		for (int i = 0; i < WAYS; i++) {
-			__u64 word = bucket->flow[((__u32)(hash >> 2) + i) % WAYS];
-
-			if (!((word ^ hash) >> 2))
-				return word & PREFIX_ACTIONS;
-			if (!word)
-				return 0;
-		}
-	}
-	return 0;
+	return (__s64)((word - 1) & ~word) >> 63;
 }
 
-/* That of the longest prefix of a block that has these bits. */
+/*
+ * The action of the longest prefix of a block that has these bits; 0 if there is none. An entry is
+ * in the bucket of its hash or, as long as all are full, in one of the next. No branches here, too.
+ */
 INLINE __u32 find_below(struct leading bits, __u32 index)
 {
 	struct prefix_block *block = prefix_blocks.lookup(&index);
 	__u64 cuts, more;
+	__u32 step = 0;
 
 	if (!block)
 		return 0;
 	cuts = block->cuts[0];
 	more = block->cuts[1];
-	for (int i = 0; i < PREFIX_LENGTHS && cuts; i++) {
+	for (int i = 0; i < PREFIX_PROBES && cuts; i++) {
 		__u32 cut = (cuts & 0xff) - 1;
-		__u32 action = find_prefix(prefix_hash(cut_off(bits, cut), cut));
+		__u64 hash = prefix_hash(cut_off(bits, cut), cut), found = 0, room = 0;
+		__u32 here = ((hash >> PREFIX_SHIFT) + step) & (PREFIX_BUCKETS - 1);
+		struct bucket *bucket = prefixes.lookup(&here);
 
-		if (action)
-			return action;
-		cuts = cuts >> 8 | more << 56;
-		more >>= 8;
+		if (!bucket)
+			break;
+#pragma unroll
+		for (int way = 0; way < WAYS; way++) {
+			__u64 word = bucket->flow[way];
+
+			found |= word & if_zero((word ^ hash) >> 2);
+			room |= if_zero(word);
+		}
+		if (found & PREFIX_ACTIONS)
+			return found & PREFIX_ACTIONS;
+		step = (step + 1) & ~(__u32)room;
+		cuts = (cuts >> 8 & room) | (cuts & ~room) | (more << 56 & room);
+		more >>= 8 & (__u32)room;
 	}
 	return 0;
 }
@@ -108,17 +107,47 @@ INLINE __u32 prefix_action(const struct packet *p)
 	return find_below(bits, block) ?: find_below(bits, rest);
 }
 
-/* Sets p->allowed, or judges what is denied. */
-INLINE int filter_prefix(struct packet *p, const struct guard *g)
+/*
+ * What the prefixes say of the source, for filter_prefix(). This comes before all other headers are
+ * parsed, since the verifier follows the search once for each way that leads to it.
+ */
+INLINE void find_source(struct packet *p, __be16 protocol)
 {
-	__u32 action;
+	if (protocol == HTONS(ETH_P_IP)) {
+		struct iphdr *ip = p->at;
 
-	if (!g->level[RULE_PREFIX])
+		if ((void *)(ip + 1) > p->end)
+			return;
+		p->version = 4;
+		p->source.half[1] = ipv4_half(ip->saddr);
+		p->destination.half[1] = ipv4_half(ip->daddr);
+	} else if (protocol == HTONS(ETH_P_IPV6)) {
+		struct ipv6hdr *ip = p->at;
+
+		if ((void *)(ip + 1) > p->end)
+			return;
+		p->version = 6;
+		copy_address(&p->source, &ip->saddr);
+		copy_address(&p->destination, &ip->daddr);
+	} else {
+		return;
+	}
+	if (sieve_holds(&p->destination))
+		p->listed = prefix_action(p);
+}
+
+/* Sets p->allowed, or judges what is denied. */
+INLINE int filter_prefix(struct packet *p)
+{
+	struct guard *g;
+
+	if (!p->guard || !p->listed)
 		return GO_ON;
-	action = prefix_action(p);
-	if (action & PREFIX_DENY)
+	g = guards.lookup(&p->guard);
+	if (!g)
+		return GO_ON;
+	if (p->listed & PREFIX_DENY)
 		return judge(p, g, RULE_PREFIX, VERDICT_DENIED);
-	if (g->level[RULE_PREFIX] == RULE_ON)
-		p->allowed = action & PREFIX_ALLOW;
+	p->allowed = g->level[RULE_PREFIX] == RULE_ON;
 	return GO_ON;
 }
