@@ -85,8 +85,9 @@ class KeyStream:
             try:
                 self._call = stub.WatchGuardKeys(pb.WatchGuardKeysRequest())
                 for answer in self._call:
-                    self._on_keys(keys_of(answer))
+                    keys = keys_of(answer)
                     self._tell("")
+                    self._on_keys(keys)
                 self._tell("the stream ended")
             except grpc.RpcError as error:
                 self._tell(error.details() or error.code().name.lower())

@@ -10,11 +10,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from accel.control.gateway import Gateway
+from accel.control.key_servicer import KeyServicer
 from accel.control.rpc_errors import ErrorInterceptor
 from accel.control.servicer import Servicer
 from accel.control.tls import Tls
 from accel.errors import HostError
-from accel.v1 import gateway_pb2, gateway_pb2_grpc
+from accel.v1 import gateway_pb2, gateway_pb2_grpc, keys_pb2, keys_pb2_grpc
 
 MESSAGE_BYTES = 64 << 20  # 100,000 backends take about 10 MB
 _SOCKET_MODE = 0o660
@@ -31,21 +32,28 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
+            # Backends that follow the keys see by pings whether we are still there.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ),
     )
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(Servicer(gateway), server)
-    name = gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name
+    keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(gateway), server)
+    named = (
+        gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
+        keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name,
+    )
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    names = (name, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    reflection.enable_server_reflection(
+        (*named, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
     path.unlink(missing_ok=True)
     _add(server, f"unix:{path}", None)
     path.chmod(_SOCKET_MODE)
     if tls is not None:
         _add(server, tls.address, _credentials(tls))
     await server.start()
-    for each in ("", name):
+    for each in ("", *named):
         await checks.set(each, health_pb2.HealthCheckResponse.SERVING)
     return server
 

@@ -73,6 +73,7 @@ class Hub:
     """All watchers of this daemon. Used in the event loop only."""
 
     def __init__(self) -> None:
+        self.closed = False
         self._watchers: set[Watcher] = set()
 
     def __len__(self) -> int:
@@ -95,6 +96,7 @@ class Hub:
 
     def close(self) -> None:
         """End all watchers, since the daemon stops."""
+        self.closed = True
         for watcher in self._watchers:
             watcher.end(UnreachableError("the daemon stops", hint="watch again when it is back"))
         self._watchers.clear()

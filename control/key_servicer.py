@@ -1,0 +1,39 @@
+"""accel.v1.KeyService: the guard's keys, for backends that accept this gateway's SYN cookies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from accel.control.gateway import Gateway
+from accel.errors import UnreachableError
+from accel.guard_secret import COOKIE, GENERATIONS, derive_key, key_bytes
+from accel.v1 import keys_pb2 as pb
+from accel.v1 import keys_pb2_grpc
+
+_LOOK_SECONDS = 0.25  # a backend has the next key already: it is in no hurry
+
+
+class KeyServicer(keys_pb2_grpc.KeyServiceServicer):  # type: ignore[misc]
+    """Translates only: the keys are the gateway's KeyRing's."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def WatchGuardKeys(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        told = None
+        while not self._gateway.hub.closed:
+            present = self._gateway.keys.generation()
+            if present != told:
+                yield self._keys(present)
+                told = present
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise UnreachableError("the daemon stops", hint="watch again when it is back")
+
+    def _keys(self, generation: int) -> Any:
+        response = pb.WatchGuardKeysResponse(generation=generation)
+        for near in range(generation - 1, generation + GENERATIONS - 1):
+            key = derive_key(self._gateway.keys.secret, COOKIE, near)
+            response.cookie_keys.add(generation=near, key=key_bytes(key))
+        return response
