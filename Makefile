@@ -3,8 +3,12 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PY := .venv/bin/python
 CASES ?=
 KERNELS ?=
+VM_PACKAGES := qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
+VAGRANT_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-utils dnsmasq-base rsync openssh-client
+# The box is made by root, and Vagrant's and its caches are those of who asks.
+VM := $(SUDO) env HOME="$$HOME" $(PY) -m vagrant.vm
 
-.PHONY: help demo test bench vm-test lint stubs setup clean
+.PHONY: help demo test bench vm-test vagrant-box vagrant-test lint stubs setup clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/'
@@ -20,8 +24,16 @@ bench: setup     ## measure; CASES=packet,rings for some
 	$(SUDO) $(PY) -m bench $(if $(CASES),--cases $(CASES))
 
 vm-test: setup   ## the kernel's part on kernels 6.1 and 6.12, in QEMU; KERNELS=all for more
-	deploy/setup.sh qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
-	$(SUDO) $(PY) -m vagrant.vm $(KERNELS)
+	deploy/setup.sh $(VM_PACKAGES)
+	$(VM) $(KERNELS)
+
+vagrant-box: setup   ## a box of Debian's packages, for VAGRANT_BOX=accel where no public one is in reach
+	deploy/setup.sh $(VM_PACKAGES) $(VAGRANT_PACKAGES)
+	$(VM).box $(KERNELS)
+
+vagrant-test: setup  ## machines as `vagrant up` makes them: up, tested, destroyed; KERNELS='all pair'
+	deploy/setup.sh $(VM_PACKAGES) $(VAGRANT_PACKAGES)
+	$(VM).machines $(KERNELS)
 
 lint: setup      ## ruff, mypy, buf and clang-format
 	$(PY) -m pytest -q tests/tree

@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from accel.errors import HostError, InvalidError
-from vagrant.vm import kernels, report, run
+from vagrant.vm import __main__ as main
+from vagrant.vm import boot, box, kernels, libvirt, machines, report, run
 from vagrant.vm.boot import Ran
+from vagrant.vm.kernels import Kernel
 from vagrant.vm.report import Report
 
 CHECK = """[
@@ -96,6 +99,85 @@ def test_the_page_says_what_was_not_run() -> None:
     assert "* newest: out of reach" in page
 
 
+# A machine, as the host sees it: where its console and its output go is on its command line.
+QEMU = """#!/bin/sh
+for word; do
+	case $word in file:*) [ -n "$console" ] && output=${word#file:} || console=${word#file:} ;; esac
+done
+echo $$ >"$(dirname "$console")/../pid"
+%s
+exec sleep 600
+"""
+
+
+@pytest.mark.parametrize(
+    ("machine", "says"),
+    [
+        ('echo "VFS: Cannot open root device" >"$console"',
+         ["the kernel did not come up", "VFS: Cannot open root device"]),
+        ('echo "Kernel panic - not syncing: oops" >"$console"; exit 0',
+         ["the kernel did not come up", "Kernel panic"]),
+        ('printf "accel-vm: up\\ntests/a.py::test_x " >"$output"; echo "rcu: stall" >"$console"',
+         ["not done after", "it hangs in tests/a.py::test_x", "rcu: stall"]),
+        ('echo "accel-vm: up" >"$output"; echo "Oops: 0002" >"$console"; exit 1',
+         ["the machine ended before its tests did", "Oops: 0002"]),
+        ('echo "qemu: no such machine" >&2; exit 1', ["qemu: no such machine"]),
+    ],
+    ids=["no boot", "a panic", "a test hangs", "it dies", "qemu refuses"],
+)  # fmt: skip
+@pytest.mark.parametrize("wired", [True, False])
+def test_a_machine_that_does_not_end_well(
+    machine: str,
+    says: list[str],
+    wired: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line, the console's last lines, another status than 0; and no process of it is left."""
+    if wired and not boot._has_taps():
+        pytest.skip("no taps in this kernel, or for this user")
+    monkeypatch.setattr(boot, "_has_taps", lambda: wired)
+    monkeypatch.setattr(boot, "_UP_SECONDS", 2)
+    monkeypatch.setattr(boot, "initramfs", lambda kernel, path: path.touch())
+    line = kernels.choose(["6.1"])[0]
+    kernel = Kernel(line=line, release="6.1.0-1", folder=tmp_path)
+    monkeypatch.setattr(main, "fetch", lambda line, refresh: kernel)
+    monkeypatch.setattr(main, "image", lambda: tmp_path / "image")
+    monkeypatch.setattr(main, "kvm_works", lambda kernel, folder: False)
+    monkeypatch.setattr(main, "need_tools", lambda: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fake = tmp_path / "bin" / "qemu-system-x86_64"
+    fake.parent.mkdir()
+    fake.write_text(QEMU % machine)
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "argv", ["vm", "6.1", "--limit", "4"])
+    assert main.main() == 1
+    said = capsys.readouterr().out
+    assert "kernel 6.1 (6.1.0-1): FAILED" in said
+    for words in says:
+        assert words in said
+    process = Path("/proc", (tmp_path / "accel-vm" / "pid").read_text().strip())
+    assert not process.exists()
+    assert not list((tmp_path / "accel-vm").glob("run-*"))
+
+
+def test_what_runs_in_namespaces_of_its_own_ends_with_them(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for namespaces")
+    place = tmp_path / "mounted"
+    place.mkdir()
+    late = f"(sleep 3; touch {tmp_path}/left) & mount -t tmpfs tmpfs {place} && touch {place}/file"
+    assert libvirt.inside(["sh", "-c", f"{late}; exit 5"], seconds=60) == 5
+    with pytest.raises(HostError, match="not done after 1 s"):
+        libvirt.inside(["sh", "-c", f"{late}; sleep 600"], seconds=1)
+    subprocess.run(["sleep", "4"], check=True)
+    assert list(tmp_path.iterdir()) == [place]
+    assert list(place.iterdir()) == []
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+
+
 def test_kernels_by_name() -> None:
     assert [line.name for line in kernels.choose([])] == ["6.1", "6.12"]
     assert kernels.choose(["all"]) == list(kernels.LINES)
@@ -109,12 +191,22 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     assert "XDG_CACHE_HOME" in caught.value.hint
 
 
-def test_no_qemu_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "package"), [(main, "qemu-system-x86"), (box, "vagrant-libvirt"), (machines, "ssh")]
+)
+def test_a_missing_program_is_one_line(
+    command: ModuleType,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(HostError, match="qemu-system-x86") as caught:
-        run.need_tools()
-    assert "apt install" in caught.value.hint
-    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(sys, "argv", ["vm"])
+    assert command.main() == HostError.exit_code
+    said = capsys.readouterr().err
+    assert package in said
+    assert "apt install" in said
+    assert said.count("\n") == 1
 
 
 def test_a_suite_out_of_reach(tmp_path: Path) -> None:

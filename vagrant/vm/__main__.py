@@ -7,7 +7,6 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 from accel.errors import AccelError
 from vagrant.vm import report, suite
@@ -16,7 +15,7 @@ from vagrant.vm.disks import checkout
 from vagrant.vm.image import image
 from vagrant.vm.kernels import LINES, Line, SuiteError, choose, fetch
 from vagrant.vm.report import Report
-from vagrant.vm.run import cache, need_space, need_tools
+from vagrant.vm.run import cache, leave, need_space, need_tools
 
 _RUN_MB = 300  # a checkout, an initramfs and logs
 
@@ -29,10 +28,17 @@ def main() -> int:
         "kernels", nargs="*", metavar="KERNEL", help=f"of {names}; all (default: 6.1 6.12)"
     )
     parser.add_argument("--tests", nargs="+", default=suite.TESTS, help="instead of the usual ones")
+    parser.add_argument(
+        "--quick",
+        action="store_const",
+        dest="tests",
+        const=suite.QUICK,
+        help="what depends most on the kernel: what CI runs",
+    )
     parser.add_argument("--refresh", action="store_true", help="look for newer kernels")
     parser.add_argument("--limit", type=float, default=suite.ALL_SECONDS, help="s, each machine")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     try:
         lines = choose(options.kernels)
         need_tools()
@@ -64,10 +70,6 @@ def _one(line: Line, disks: list[Path], folder: Path, options: argparse.Namespac
     kept = cache() / f"last-{line.name}.txt"
     kept.write_text(f"{ran.console}\n{ran.output}")
     return report.read(line.name, kernel.release, ran)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _PYTHON = "3.11"  # of the suite
 _PACKAGES = (
     *("python3", "python3-bpfcc", "linux-libc-dev", "iproute2", "iputils-ping", "ethtool"),
     *("kmod", "util-linux", "nginx-light", "curl", "openssl", "ca-certificates", "ipvsadm"),
-    *("systemd-sysv", "openssh-server", "sudo", "rsync"),  # for Vagrant
+    *("systemd-sysv", "udev", "openssh-server", "sudo", "rsync"),  # for Vagrant
 )
 _TEST_TOOLS = ("hypothesis", "jsonschema", "pytest", "pytest-timeout", "scapy", "setuptools")
 _PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 from accel.errors import HostError
 
@@ -20,6 +21,15 @@ _PACKAGES = {
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
 }
+_VAGRANT_PACKAGES = {
+    "vagrant": "vagrant vagrant-libvirt",
+    "qemu-img": "qemu-utils",
+    "libvirtd": "libvirt-daemon-system",
+    "virsh": "libvirt-clients",
+    "dnsmasq": "dnsmasq-base",
+    "rsync": "rsync",
+    "ssh": "openssh-client",
+}
 
 
 def cache() -> Path:
@@ -28,9 +38,10 @@ def cache() -> Path:
     return Path(home) / "accel-vm"
 
 
-def need_tools() -> None:
+def need_tools(*, vagrant: bool = False) -> None:
     """Raises HostError that names all packages that are missing."""
-    missing = [package for tool, package in _PACKAGES.items() if not _which(tool)]
+    wanted = _PACKAGES | (_VAGRANT_PACKAGES if vagrant else {})
+    missing = [package for tool, package in wanted.items() if not which(tool)]
     if missing:
         raise HostError(
             f"virtual machines need {', '.join(missing)}",
@@ -59,7 +70,7 @@ def run(
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """Standard output of a program that does not ask. Raises HostError with its last words."""
-    tool = _which(str(command[0])) or str(command[0])
+    tool = which(str(command[0])) or str(command[0])
     done = subprocess.run(
         ["nice", "-n", "10", tool, *map(str, command[1:])],
         cwd=cwd,
@@ -80,5 +91,11 @@ def last_error(lines: Iterable[str]) -> str:
     return next((t for t in reversed(text) if t[:2] == "E:" or "rror" in t), text[-1]).strip()
 
 
-def _which(tool: str) -> str | None:
+def leave(number: int, frame: FrameType | None) -> None:
+    """For signals: end in good order, so that what was started is ended too."""
+    raise SystemExit(128 + number)
+
+
+def which(tool: str) -> str | None:
+    """Where a program is, if it is anywhere that root looks."""
     return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 # The order is that of what fails first. An emulated machine takes some ten seconds for each
 # compilation of the program, so tests that start many daemons are left to the host.
-TESTS = (
+QUICK = (  # loading, running, attaching, adopting; and the devices that only machines have
+    "tests/unit/test_features.py",
     "tests/datapath/test_parse.py",
-    "tests/datapath/test_forward.py",
     "tests/datapath/test_virtio.py",
+    "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
+    "tests/vm",
+)
+TESTS = (
+    *QUICK,
+    "tests/datapath/test_forward.py",
     "tests/datapath/test_too_big.py",
     "tests/datapath/test_flows.py",
     "tests/datapath/test_decap.py",
-    "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
     "tests/wire/test_modes.py",
-    "tests/vm",
     "tests/wire/test_netlink.py::test_a_vlan_device",
 )
 EACH_SECONDS = 400  # a test, and what sets it up
