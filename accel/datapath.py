@@ -22,7 +22,9 @@ from accel import image, syscall
 from accel.attach import Attachment, Links
 from accel.errors import CapacityError, HostError
 from accel.flows import Flows
-from accel.guard import Stance
+from accel.guard import Level, Rule, Stance
+from accel.guard_counts import Counts as GuardCounts
+from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
 from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
 from accel.placed import Limits, PlacedBackend, PlacedService
@@ -260,6 +262,14 @@ class DataPath:
     def set_guard_keys(self, keys: GuardKeys) -> None:
         """From now on challenges and cookies are made with these."""
         self._guards.set_keys(keys)
+
+    def guard_level(self, index: int, rule: Rule) -> Level:
+        """What the guard of a service does now; of an earlier daemon, if nothing was said since."""
+        return self._guards.level(index, rule)
+
+    def guard_counts(self, selection: Selection) -> GuardCounts:
+        """What the guards of these services have counted so far: see accel.guard_counts."""
+        return read(selection, self._service_cells, self._backend_cells)
 
     def noted_counts(self, index: int) -> Counts:
         """What guards at level monitor would have done: packets and bytes by verdict."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.guard import OFF, Stance
+from accel.guard import OFF, Level, Rule, Stance
 from accel.maps import CONSTANTS, MapSet, ticks_per_second
 
 _WORDS = 8  # of struct guard
@@ -52,6 +52,10 @@ class Guards:
     def number(self, index: int) -> int:
         """What an entry of `services` says: `index`, or 0 if nothing is to be looked at."""
         return index if self._rows[index, 0] else 0
+
+    def level(self, index: int, rule: Rule) -> Level:
+        """That of one rule now."""
+        return Level(int(self._rows[index].view(np.uint8)[rule]))
 
     def set(self, stances: Mapping[int, Stance]) -> None:
         """Write what they do. The levels are in the first word, which goes last."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from accel.attach import Attachment
+from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.model import Address, Service
 from accel.nexthop import Unresolved
@@ -54,6 +55,29 @@ def log_hops(hops: Mapping[Address, NextHop | Unresolved]) -> None:
     if len(found) > LINES:
         _log.info("and so for %d more addresses", len(found) - LINES)
     log_unresolved({a: hop for a, hop in hops.items() if isinstance(hop, Unresolved)})
+
+
+def log_attacks(attacks: Sequence[Attack]) -> None:
+    """Which began or ended."""
+    for event in attacks[:LINES]:
+        does = "; it is only monitored" if event.monitored else ""
+        if event.started:
+            _log.warning(
+                "service %s is under attack: %.0f packets/s without a client%s",
+                event.service,
+                event.excess,
+                does,
+            )
+        else:
+            _log.info(
+                "service %s is not under attack any more, after %.0f s: at most %.0f packets/s%s",
+                event.service,
+                event.seconds,
+                event.excess,
+                does,
+            )
+    if len(attacks) > LINES:
+        _log.warning("and so for %d more services", len(attacks) - LINES)
 
 
 def log_path_mtus(errors: Mapping[Address, TooBig]) -> None:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from accel.attach import Attachment
-from accel.control.event_log import log_changes, log_hops
+from accel.control.attacks import Attack
+from accel.control.event_log import log_attacks, log_changes, log_hops
 from accel.control.guard_keys import KeyRing
 from accel.control.guard_needs import HostNeeds
+from accel.control.guard_ticker import GuardTicker
 from accel.control.guards import Guards
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
@@ -32,7 +34,6 @@ from accel.placed import PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path
-GUARD_TICK = 0.1  # and two at what is attacked
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,14 @@ class Gateway:
         self.keys = keys or KeyRing()
         self._host = host or HostNeeds()
         self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
+        self._ticker = GuardTicker(
+            guards=self.guards,
+            keys=self.keys,
+            data_path=data_path,
+            exclusively=self.exclusively,
+            tell=self._tell_attacks,
+            save=store.set_quiet_rates,
+        )
         self.hub = Hub()
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -91,12 +100,13 @@ class Gateway:
         await self.hops.start()
         self.hops.follow([Change(before=None, after=b) for b in self.state.every_backend()])
         self.keys.roll(self.data_path)
+        self.guards.resume(self._placed(self.state, self.state.services), self._store.quiet_rates())
         async with self._lock:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
-        self._spawn(self._prepare_guard())
-        self._spawn(self._guard_tick())
+        self._spawn(self._ticker.prepare())
+        self._spawn(self._ticker.run())
 
     async def stop(self) -> None:
         """Let a write under way finish; the data path goes on by itself."""
@@ -105,6 +115,7 @@ class Gateway:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.hops.stop()
+        self._ticker.save()
 
     async def write(self, plan: Plan, *, validate_only: bool = False) -> Written:
         """Carry out `plan`, or only say what it would change. Raises what the plan raises,
@@ -240,6 +251,9 @@ class Gateway:
                 ]
             )
 
+    def _tell_attacks(self, attacks: Sequence[Attack]) -> None:
+        log_attacks(attacks)
+
     # Watching
 
     async def watch(self, revision: int) -> Watcher:
@@ -276,13 +290,6 @@ class Gateway:
             if self._behind:
                 await self._sync()
 
-    async def _prepare_guard(self) -> None:
-        """Beside all else: compiling takes a second, which no attack shall wait for."""
-        try:
-            await asyncio.to_thread(self.data_path.prepare_guard)
-        except AccelError as error:
-            _log.error("the guard cannot be loaded: %s", error)
-
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK)
@@ -296,16 +303,6 @@ class Gateway:
             except AccelError as error:
                 _log.error("%s; trying again", error)
             except Exception:  # a bug of ours: the next second may be better
-                _log.exception("an error inside acceld")
-
-    async def _guard_tick(self) -> None:
-        while True:
-            await asyncio.sleep(GUARD_TICK)
-            try:
-                self.keys.roll(self.data_path)
-                if self.guards.moving:
-                    await self.exclusively(self.guards.tick)
-            except Exception:  # as in _tick
                 _log.exception("an error inside acceld")
 
     async def _finish(self, work: Coroutine[Any, Any, T]) -> T:

@@ -1,107 +1,42 @@
-"""What the guards of services do now: a Stance for each, from what is configured and is going on.
+"""The guards of all services: attacks are told, and what the data path does follows.
 
-policy   quiet     attack            after it, for one key period
-off      OFF
-monitor  MONITOR
-auto     OFF       ON (strays 1 s    LINGER
-always   ON         later)           LINGER, once it is not always any more
+counts ─▶ Attacks ─▶ Alarm ─┐
+                            ├─▶ Phase ─▶ stances.stance_of ─▶ data path
+configured Guard ───────────┘
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from accel.control.attack import Thresholds
+from accel.control.attacks import SETTLE, Attack, Attacks, Seen
 from accel.control.guard_needs import HostNeeds, uses_host
 from accel.control.needs import DataPath
-from accel.guard import Guard, GuardLevel, Level, Policy, Rule, SourceRate, Stance
-from accel.model import Mode
+from accel.control.stances import GRACE, Phase, stance_of
+from accel.guard import Level, Policy, Rule, Stance
 from accel.placed import PlacedService
-
-GRACE = 1.0  # seconds that handshakes under way have before strays are refused
-_DEFAULT_MTU = 1500
-_TCP4, _TCP6 = 40, 60  # bytes of the headers of IP and TCP
-_UDP = 8
-_IP = {4: 20, 6: 40}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Phase:
-    """How a guard stands: `answering` SYNs, refusing `strays` as well, or hearing late answers."""
+class Standing:
+    """How one guard stands. `since`: seconds for which it answers, lingers or sees an attack.
 
-    answering: bool = False
-    strays: bool = False
-    lingering: bool = False
+    `seen` is None with policy off. `quiet` is the highest total without an attack.
+    """
 
-
-def stance_of(placed: PlacedService, phase: Phase, *, prefixes: bool = False) -> Stance:
-    """What the data path is to do; `prefixes`: whether any is loaded."""
-    guard = placed.service.guard
-
-    def now(level: GuardLevel) -> Level:
-        if level is GuardLevel.ATTACK and guard.policy is Policy.MONITOR:
-            return Level.MONITOR
-        if level is GuardLevel.ATTACK:
-            return Level.ON if phase.answering else Level.OFF
-        return {GuardLevel.MONITOR: Level.MONITOR, GuardLevel.ON: Level.ON}.get(level, Level.OFF)
-
-    strays = now(guard.unknown)
-    if guard.unknown is GuardLevel.ATTACK and phase.answering and not phase.strays:
-        strays = Level.OFF
-    mss = least_mtu(placed)
-    rates = (guard.syn_rate, guard.udp_rate, guard.icmp_rate)
-    return Stance(
-        mode=guard.mode,
-        levels={
-            Rule.SYN: _syn_level(guard, phase),
-            Rule.UNKNOWN: strays,
-            Rule.PREFIX: now(guard.prefixes) if prefixes else Level.OFF,
-            Rule.FLAGS: now(guard.flags),
-            Rule.FRAGMENT: now(guard.fragments),
-            Rule.SYN_RATE: _rate_level(guard.syn_rate, now),
-            Rule.UDP_RATE: _rate_level(guard.udp_rate, now),
-            Rule.ICMP_RATE: _rate_level(guard.icmp_rate, now),
-        },
-        rates=tuple(each for rate in rates for each in (rate.source, rate.prefix)),
-        mss={4: mss - _TCP4, 6: mss - _TCP6},
-    )
-
-
-def _syn_level(guard: Guard, phase: Phase) -> Level:
-    if phase.answering:
-        return Level.ON
-    if phase.lingering:
-        return Level.LINGER
-    return Level.MONITOR if guard.policy is Policy.MONITOR else Level.OFF
-
-
-def _rate_level(rate: SourceRate, now: Callable[[GuardLevel], Level]) -> Level:
-    """A rate that limits nothing needs no looking at."""
-    return now(rate.level) if rate.source.per_second or rate.prefix.per_second else Level.OFF
-
-
-def least_mtu(placed: PlacedService) -> int:
-    """Bytes of the largest packet of a client that fits on the way to every backend."""
-    fits = [
-        hop.mtu - _overhead(b.backend.mode, b.backend.address.version)
-        for b in placed.backends
-        if (hop := b.next_hop) is not None
-    ]
-    return max(
-        min(fits, default=_DEFAULT_MTU), 1280 if placed.service.address.version == 6 else 576
-    )
-
-
-def _overhead(mode: Mode, version: int) -> int:
-    """Bytes that a backend's mode puts around a packet; `version` is that of its address."""
-    if mode in (Mode.LOCAL, Mode.L2DSR):
-        return 0
-    return _IP[version] + (_UDP if mode is Mode.GUE else 0)
+    phase: Phase
+    attack: bool
+    since: float | None
+    seen: Seen | None
+    thresholds: Thresholds
+    quiet: float
 
 
 class Guards:
-    """The stance of each service in the data path. Its user sees to it that calls do not overlap.
+    """`count` and `standing` are called in the event loop, all else by one write at a time.
 
     `linger` is how long answers are heard after an attack, in seconds: one key period.
     """
@@ -118,11 +53,40 @@ class Guards:
         self._host = host
         self._linger = linger
         self._clock = clock
+        self._attacks = Attacks(clock())
         self._services: dict[int, PlacedService] = {}
-        self._attacked: set[int] = set()
+        self._watched: tuple[PlacedService, ...] = ()
         self._since: dict[int, float] = {}
         self._until: dict[int, float] = {}
+        self._due: dict[int, float] = {}
         self._stances: dict[int, Stance] = {}
+
+    def resume(self, services: Iterable[PlacedService], quiet: Mapping[str, float]) -> None:
+        """Before the first `sync`: what an earlier daemon was about goes on.
+
+        `quiet`: what it had learned of each service by name.
+        """
+        now = self._clock()
+        self._attacks.quiet.update(quiet)
+        for placed in services:
+            name, index = placed.service.name, placed.index
+            if not self._data_path.adopted:
+                self._attacks.expect_strays(name, now + SETTLE)
+                continue
+            level = self._data_path.guard_level(index, Rule.SYN)
+            if level is Level.ON:
+                strays = self._data_path.guard_level(index, Rule.UNKNOWN) is Level.ON
+                self._since[index] = now - GRACE if strays else now
+                if placed.service.guard.policy is Policy.AUTO:
+                    self._attacks.begin(name, now)
+            elif level is Level.LINGER:
+                self._until[index] = now + self._linger
+
+    def quiet(self) -> dict[str, float]:
+        """What was learned, of the services that there are."""
+        learned = self._attacks.quiet
+        names = (placed.service.name for placed in tuple(self._services.values()))
+        return {name: learned[name] for name in names if name in learned}
 
     def put(self, services: Iterable[PlacedService], removed: Iterable[int] = ()) -> int:
         """These are as they are now, and those with the indices `removed` are gone.
@@ -130,13 +94,17 @@ class Guards:
         Returns how many writes to the data path that took.
         """
         for index in removed:
-            for kept in (self._services, self._since, self._until, self._stances):
+            for kept in (self._services, self._since, self._until, self._due, self._stances):
                 kept.pop(index, None)
-            self._attacked.discard(index)
         placed = {service.index: service for service in services}
         self._services.update(placed)
         if any(uses_host(service.service.guard) for service in placed.values()):
             self._host.look()
+        watched = tuple(
+            s for s in self._services.values() if s.service.guard.policy is not Policy.OFF
+        )
+        if watched != self._watched:
+            self._watched = watched
         return self._set(placed)
 
     def sync(self, services: Iterable[PlacedService]) -> int:
@@ -145,42 +113,77 @@ class Guards:
         self._stances.clear()
         return self.put(placed.values(), self._services.keys() - placed.keys())
 
-    @property
-    def moving(self) -> bool:
-        """Whether `tick` has anything to do."""
-        return bool(self._since or self._until)
-
-    def tick(self) -> None:
-        """To be called every tenth of a second: phases go on."""
-        self._set(self._since.keys() | self._until.keys())
-
     def look_at_host(self) -> None:
         """To be called every second: what guards go by may be set otherwise now."""
         of_host = [i for i, placed in self._services.items() if uses_host(placed.service.guard)]
         if of_host and self._host.look():
             self._set(of_host)
 
+    def count(self) -> list[Attack]:
+        """To be called every tenth of a second. Attacks that began or ended; `settle` is next."""
+        watched, now = self._watched, self._clock()
+        selection = self._attacks.watch(watched)
+        if not watched:
+            return []
+        found = self._attacks.count(self._data_path.guard_counts(selection), now)
+        names = {event.service for event in found}
+        self._due.update({s.index: now for s in watched if s.service.name in names})
+        return found
+
+    def due(self) -> bool:
+        """Whether `settle` has anything to do."""
+        now = self._clock()
+        return any(now >= at for at in tuple(self._due.values()))
+
+    def settle(self) -> int:
+        """Set the stances that changed by what is going on. Returns how many writes it took."""
+        now = self._clock()
+        return self._set([index for index, at in tuple(self._due.items()) if now >= at])
+
+    def standing(self, index: int) -> Standing:
+        """Of the guard of the service with that index."""
+        service, now = self._services[index].service, self._clock()
+        alarm = self._attacks.under(service.name)
+        phase, began = Phase(), alarm.since if alarm else None
+        if index in self._since:
+            phase, began = Phase(answering=True, strays=index not in self._due), self._since[index]
+        elif index in self._until:
+            phase, began = Phase(lingering=True), self._until[index] - self._linger
+        return Standing(
+            phase=phase,
+            attack=alarm is not None,
+            since=None if began is None else now - began,
+            seen=self._attacks.seen(service.name, now),
+            thresholds=self._attacks.thresholds(service),
+            quiet=self._attacks.quiet.get(service.name, 0.0),
+        )
+
     def _set(self, indices: Iterable[int]) -> int:
         now = self._clock()
         changed: dict[int, Stance] = {}
-        for index in set(indices):
+        for index in set(indices) & self._services.keys():
             placed = self._services[index]
-            phase = self._phase(index, placed.service.guard.policy, now)
-            stance = self._host.fit(stance_of(placed, phase))
+            stance = self._host.fit(stance_of(placed, self._phase(placed, now)), placed.service)
             if stance != self._stances.get(index):
                 changed[index] = stance
         writes = self._data_path.set_stances(changed) if changed else 0
         self._stances.update(changed)
         return writes
 
-    def _phase(self, index: int, policy: Policy, now: float) -> Phase:
-        if policy is Policy.ALWAYS or (policy is Policy.AUTO and index in self._attacked):
+    def _phase(self, placed: PlacedService, now: float) -> Phase:
+        index, name, policy = placed.index, placed.service.name, placed.service.guard.policy
+        self._due.pop(index, None)
+        if policy is Policy.ALWAYS or (policy is Policy.AUTO and self._attacks.under(name)):
             self._until.pop(index, None)
             since = self._since.setdefault(index, now)
-            return Phase(answering=True, strays=now >= since + GRACE)
+            strays_at = max(since + GRACE, self._attacks.settled_at(name, now))
+            if now < strays_at:
+                self._due[index] = strays_at
+            return Phase(answering=True, strays=now >= strays_at)
         if self._since.pop(index, None) is not None:
             self._until[index] = now + self._linger
         if now < self._until.get(index, now):
+            self._due[index] = self._until[index]
             return Phase(lingering=True)
         self._until.pop(index, None)
         return Phase()

@@ -11,13 +11,17 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from accel import image
 from accel.attach import Attachment
 from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity, Outcome
 from accel.errors import HostError, NotFoundError
-from accel.guard import Stance
+from accel.guard import OFF, Level, Rule, Stance
+from accel.guard_counts import Counted, Selection
+from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
@@ -39,6 +43,7 @@ class FakeDataPath:
         self.calls: list[tuple[object, ...]] = []
         self.broken = False
         self.stances: dict[int, Stance] = {}
+        self.counted: dict[int, dict[Counted, int]] = {}
         self.keys: list[GuardKeys] = []
         self._attachments: dict[str, Attachment] = {}
 
@@ -65,6 +70,16 @@ class FakeDataPath:
     def set_stances(self, stances: Mapping[int, Stance], /) -> int:
         self.stances.update(stances)
         return len(stances)
+
+    def guard_level(self, index: int, rule: Rule, /) -> Level:
+        return self.stances.get(index, OFF).levels.get(rule, Level.OFF)
+
+    def guard_counts(self, selection: Selection, /) -> GuardCounts:
+        rows = [self.counted.get(int(index), {}) for index in selection.indices]
+        return np.array([[row.get(c, 0) for c in Counted] for row in rows], np.int64)
+
+    def noted_counts(self, index: int, /) -> Counts:
+        return {Verdict["CHALLENGED"]: (3 * index, 300 * index)}
 
     def set_guard_keys(self, keys: GuardKeys, /) -> None:
         self.keys.append(keys)

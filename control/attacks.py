@@ -1,0 +1,166 @@
+"""Which services are under attack: rates of what their guards count, and what is thought of them.
+
+What is quiet is learned meanwhile: the highest total by service, from which thresholds follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accel.control import attack
+from accel.control.attack import Alarm, Floats, Thresholds
+from accel.control.guard_rates import LONG, SHORT, GuardRates
+from accel.guard import Policy
+from accel.guard_counts import Counts, Selection
+from accel.model import Service
+from accel.placed import PlacedService
+
+SETTLE = 60.0  # seconds in which a new data path gets to know the flows that were there before it
+_LEARN_EVERY = 1.0  # seconds
+_CALM = 1.0  # seconds without excess after which those who come have proven themselves
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attack:
+    """The start or the end of one. `excess`: packets per second, at the end the most there were.
+
+    `seconds` is how long it was. `monitored`: nothing was done about it.
+    """
+
+    service: str
+    started: bool
+    monitored: bool
+    excess: float
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What is seen at one service: a row of Counted, and the excess and total, per second."""
+
+    rates: Floats
+    excess: float
+    total: float
+
+
+class Attacks:
+    """Used in the event loop only. Times are in seconds, of one clock that never goes back."""
+
+    def __init__(self, now: float) -> None:
+        self.quiet: dict[str, float] = {}
+        self._alarms: dict[str, Alarm] = {}
+        self._peaks: dict[str, float] = {}
+        self._settling: dict[str, float] = {}
+        self._rates = GuardRates(())
+        self._thresholds: list[Thresholds] = []
+        self._learned_at = now
+
+    def watch(self, services: tuple[PlacedService, ...]) -> Selection:
+        """Of these there will be counts from now on; of no others anything is thought."""
+        if services is not self._rates.services:
+            self._rates = self._rates.renewed(services)
+            self._thresholds = [self.thresholds(s.service) for s in services]
+            self._alarms = {n: self._alarms[n] for n in self._rates.names if n in self._alarms}
+        return self._rates.selection
+
+    def under(self, name: str) -> Alarm | None:
+        """The alarm of that service, if there is one."""
+        return self._alarms.get(name)
+
+    def begin(self, name: str, now: float) -> None:
+        """An attack was under way when the daemon started."""
+        self._alarms[name] = Alarm(attack=True, since=now, last=now)
+
+    def expect_strays(self, name: str, until: float) -> None:
+        """The data path does not know the flows of that service, which go on nevertheless."""
+        self._settling[name] = until
+
+    def settled_at(self, name: str, now: float) -> float:
+        """From when on what is of no known flow is a stray."""
+        return self._settling.get(name, now)
+
+    def count(self, counts: Counts, now: float) -> list[Attack]:
+        """Packets counted until `now`, a row for each that is watched. What began or ended."""
+        self._rates.add(counts, now)
+        excess, total = self._judged(SHORT, now)
+        on = np.array([limits.on for limits in self._thresholds])
+        ceiling = np.array([limits.ceiling for limits in self._thresholds])
+        hot = set(np.flatnonzero((excess >= on) | (total >= ceiling)).tolist())
+        hot.update(i for i, name in enumerate(self._rates.names) if name in self._alarms)
+        found = [self._step(i, float(excess[i]), float(total[i]), now) for i in hot]
+        if now - self._learned_at >= _LEARN_EVERY:
+            self._learn(now)
+        return [event for event in found if event is not None]
+
+    def seen(self, name: str, now: float) -> Seen | None:
+        """None if that service is not watched."""
+        if name not in self._rates.names:
+            return None
+        row = self._rates.names.index(name)
+        excess, total = self._judged(LONG, now)
+        return Seen(
+            rates=self._rates.per_second(LONG)[row],
+            excess=float(excess[row]),
+            total=float(total[row]),
+        )
+
+    def thresholds(self, service: Service) -> Thresholds:
+        """Those that hold now."""
+        return attack.thresholds_of(service.guard, self.quiet.get(service.name, 0.0))
+
+    def _judged(self, ticks: int, now: float) -> tuple[Floats, Floats]:
+        if self._settling and now >= max(self._settling.values()):
+            self._settling.clear()
+        rates = self._rates.per_second(ticks)
+        settling: npt.NDArray[np.bool_] = np.zeros(len(rates), np.bool_)
+        if self._settling:
+            settling = np.array([name in self._settling for name in self._rates.names], np.bool_)
+        return attack.excess_of(rates, settling), attack.total_of(rates, settling)
+
+    def _step(self, i: int, excess: float, total: float, now: float) -> Attack | None:
+        name, guard = self._rates.names[i], self._rates.services[i].service.guard
+        before = self._alarms.get(name, Alarm())
+        after = attack.step(
+            before,
+            excess=excess,
+            total=total,
+            limits=self._thresholds[i],
+            hold=guard.hold,
+            now=now,
+        )
+        monitored = guard.policy is Policy.MONITOR
+        if after.attack:
+            self._alarms[name] = after
+            self._peaks[name] = max(self._peaks.get(name, 0.0), excess)
+            if before.attack:
+                return None
+            return Attack(service=name, started=True, monitored=monitored, excess=excess)
+        if self._alarms.pop(name, None) is None:
+            return None
+        return Attack(
+            service=name,
+            started=False,
+            monitored=monitored,
+            excess=self._peaks.pop(name, excess),
+            seconds=now - before.since,
+        )
+
+    def _learn(self, now: float) -> None:
+        seconds, self._learned_at = now - self._learned_at, now
+        excess, total = self._judged(LONG, now)
+        for i, placed in enumerate(self._rates.services):
+            name, limits = self._rates.names[i], self._thresholds[i]
+            alarm = self._alarms.get(name)
+            if excess[i] >= limits.off or (alarm and now - alarm.last < _CALM):
+                continue
+            self.quiet[name] = attack.learn(
+                self.quiet.get(name, 0.0),
+                float(total[i]),
+                seconds=seconds,
+                trusted=alarm is not None or placed.service.guard.policy is not Policy.AUTO,
+                base=limits.on,
+            )
+            self._thresholds[i] = self.thresholds(placed.service)

@@ -1,0 +1,87 @@
+"""Ten times a second: keys roll, attacks are told, samples are read. In the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from accel.control.attacks import Attack
+from accel.control.guard_keys import KeyRing
+from accel.control.guards import Guards
+from accel.control.needs import DataPath
+from accel.errors import AccelError
+
+TICK = 0.1  # seconds
+GREATEST_SHARE = 0.1  # of the time that may go into ticks: they are rarer where they are dear
+SAVE_EVERY = 60.0  # seconds
+
+_log = logging.getLogger(__name__)
+Exclusively = Callable[[Callable[[], int]], Awaitable[int]]
+
+
+class GuardTicker:
+    """`exclusively` does something while nothing is written; `tell` is given what began or ended.
+
+    `save` is given what was learned, by service.
+    """
+
+    def __init__(
+        self,
+        *,
+        guards: Guards,
+        keys: KeyRing,
+        data_path: DataPath,
+        exclusively: Exclusively,
+        tell: Callable[[Sequence[Attack]], None],
+        save: Callable[[Mapping[str, float]], None],
+    ) -> None:
+        self._guards = guards
+        self._keys = keys
+        self._data_path = data_path
+        self._exclusively = exclusively
+        self._tell = tell
+        self._save = save
+        self._saved: dict[str, float] = {}
+
+    async def prepare(self) -> None:
+        """Beside all else: compiling takes a second, which no attack shall wait for."""
+        try:
+            await asyncio.to_thread(self._data_path.prepare_guard)
+        except AccelError as error:
+            _log.error("the guard cannot be loaded: %s", error)
+
+    async def run(self) -> None:
+        """For ever."""
+        save_at = time.monotonic() + SAVE_EVERY
+        while True:
+            began = time.monotonic()
+            try:
+                self._keys.roll(self._data_path)
+                if attacks := self._guards.count():
+                    self._tell(attacks)
+                if self._guards.due():
+                    await self._exclusively(self._guards.settle)
+                if began >= save_at:
+                    save_at = began + SAVE_EVERY
+                    await asyncio.to_thread(self.save)
+            except AccelError as error:
+                _log.error("%s; trying again", error)
+            except Exception:  # a bug of ours: the next tick may be better
+                _log.exception("an error inside acceld")
+            spent = time.monotonic() - began
+            await asyncio.sleep(max(TICK - spent, spent / GREATEST_SHARE - spent))
+
+    def save(self) -> None:
+        """Store what was learned, if it is much else than what was stored last."""
+        learned = self._guards.quiet()
+        known = self._saved
+        if learned.keys() != known.keys() or any(
+            abs(rate - known[name]) > 0.01 * known[name] for name, rate in learned.items()
+        ):
+            try:
+                self._save(learned)
+                self._saved = learned
+            except AccelError as error:
+                _log.error("what was learned of quiet services is not stored: %s", error)
