@@ -7,17 +7,30 @@ import random
 import pytest
 import test_flows
 import test_forward
+import test_guard_auth
+import test_guard_filters
+import test_guard_flags
+import test_guard_proofs
+import test_guard_rates
+import test_guard_retransmit
 import test_icmp
 import test_parse
 import test_too_big
+from guarding import ATTACKED, stance
 from rig import Rig
 from row import Row
 from scapy.all import Padding
 
+from accel.guard import GuardMode, Level, Rate, Rule
 from accel.verdicts import Verdict
 
 MODULES = (test_forward, test_parse, test_icmp, test_too_big, test_flows)
 ROWS: list[Row] = [row for module in MODULES for row in module.ROWS]
+OF_GUARDS = (
+    *(test_guard_auth, test_guard_filters, test_guard_flags, test_guard_proofs),
+    *(test_guard_rates, test_guard_retransmit),
+)
+GUARDED: list[Row] = [row for module in OF_GUARDS for row in module.ROWS]
 HEADERS = 200  # bytes: no header of a named packet goes on behind them
 LEAST = 14  # what the kernel's test run takes, and any frame has
 
@@ -79,8 +92,31 @@ def test_frames_with_every_byte_changed(rig: Rig) -> None:
                 harmless(rig, frame[:at] + bytes([value]) + frame[at + 1 :])
 
 
+@pytest.mark.parametrize("mode", [GuardMode.AUTH, GuardMode.RETRANSMIT], ids=lambda m: m.name)
+def test_under_attack_they_do_no_harm_either(rig: Rig, mode: GuardMode) -> None:
+    """Cut and changed, with all guards on, whose challenges must leave no broken frame."""
+    levels = {**ATTACKED, Rule.UDP_RATE: Level.ON, Rule.ICMP_RATE: Level.ON}
+    rates = {"udp": Rate(per_second=1), "icmp": Rate(per_second=1)}
+    rig.guard(dict.fromkeys(rig.world.services, stance(levels, mode, **rates)))
+    chance, seen = random.Random(2), set()
+    for row in GUARDED[:: len(GUARDED) // 80]:
+        frame = bytes(row.packet)
+        for size in range(LEAST, min(HEADERS, len(frame))):
+            seen.add(harmless(rig, frame[:size]))
+            seen.add(harmless(rig, with_length(frame[:size])))
+        for at in range(min(len(frame), 100)):
+            seen.add(harmless(rig, frame[:at] + bytes([chance.randrange(256)]) + frame[at + 1 :]))
+    answer = "CHALLENGED" if mode is GuardMode.AUTH else "FIRST_SYN"
+    assert {answer, "BAD_FLAGS", "UNKNOWN_FLOW", "FIRST_FRAGMENT"} <= {v.name for v in seen}
+
+
+OF_COOKIES_AND_PREFIXES = {"COOKIE", "BAD_COOKIE", "DENIED"}  # test_cookies.py, test_prefixes.py
+
+
 def test_every_verdict_has_a_row() -> None:
-    assert {row.verdict for row in ROWS} == {verdict.name for verdict in Verdict}
+    """Those of cookies and prefixes have theirs where what they need is at hand."""
+    rows = {row.verdict for row in (*ROWS, *GUARDED)}
+    assert rows | OF_COOKIES_AND_PREFIXES == {verdict.name for verdict in Verdict}
 
 
 @pytest.mark.parametrize("size", [0, 1, 13])

@@ -10,7 +10,8 @@ from clock import TICK
 from guarding import ATTACKED, IPIP4, TCP4, TCP6, UDP4, number, proof, stance, syn
 from packets import CLIENT_PORT, LINK, tcp, to_api, udp
 from rig import Rig
-from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6
+from row import Row, check
+from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Packet
 from world import ANY4, API4, API6, CLIENT4, HOST4
 
 from accel.guard import Level, Rate, Rule, Stance
@@ -18,6 +19,10 @@ from accel.maps import ticks_per_second
 
 UDP6 = "ipip4-udp6"
 SECOND = ticks_per_second() * TICK
+
+
+QUERY = LINK / to_api(4) / udp(IPIP4.port)
+PING = LINK / IP(src=CLIENT4, dst=API4) / ICMP(id=1, seq=1) / b"ping"
 
 
 def query(source: str = "", version: int = 4) -> bytes:
@@ -292,6 +297,33 @@ def test_the_rate_at_monitor(rig: Rig) -> None:
     rig.count(bytes(proof()))
     assert passing(rig, syns(5), "SYN_RATE") == [0, 1, 2, 3, 4]
     assert [(v.name, packets) for (_, v), (packets, _) in rig.noted().items()] == [("SYN_RATE", 3)]
+
+
+def rated(name: str, service: str, frame: Packet, packet: Packet, taken: Packet | None) -> Row:
+    """The second packet of a source that may send one."""
+    rates = {n: Rate(per_second=1, burst=1) for n in ("syn", "udp", "icmp")}
+    levels = {**LIMITED, Rule.UDP_RATE: Level.ON, Rule.ICMP_RATE: Level.ON}
+    return Row(
+        name=f"the second {name}",
+        packet=packet,
+        verdict=f"{name}_RATE",
+        service="" if name == "ICMP" else service,
+        backend=0,
+        before=(*((taken,) if taken else ()), frame),
+        guards={service: stance(levels, **rates)},
+    )
+
+
+ROWS = [
+    rated("SYN", TCP4, syn(), syn(port=50000), proof()),
+    rated("UDP", UDP4, QUERY, QUERY, None),
+    rated("ICMP", TCP4, PING, PING, None),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_row(rig: Rig, row: Row) -> None:
+    check(rig, row)
 
 
 # The word of a bucket
