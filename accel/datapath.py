@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress
@@ -27,7 +27,10 @@ from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
 from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
+from accel.model import Address
 from accel.placed import Limits, PlacedBackend, PlacedService
+from accel.prefix_list import Network, Prefixes
+from accel.prefixes import PrefixTable
 from accel.rings import Rings
 from accel.table import ServiceTable
 from accel.verdicts import Verdict
@@ -74,12 +77,14 @@ class DataPath:
         self.pin_path = maps.folder
         self.adopted = maps.adopted
         self._leaf = maps.leaf("backends")
-        self._program = maps.load()
+        self._program = self._plain = maps.load()
+        self._listed: int | None = None
         self._links = Links(maps.folder)
         self._active = False
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
         self._guards = Guards(maps)
+        self._prefixes = PrefixTable(maps)
         self._preparing = Lock()
         self._guard_loaded = False
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
@@ -291,6 +296,53 @@ class DataPath:
             for address, guard in first.items()
         )
 
+    # Prefixes
+
+    @property
+    def prefix_count(self) -> int:
+        """How many are allowed or denied."""
+        return len(self._prefixes)
+
+    def put_prefixes(
+        self, put: Prefixes, remove: Prefixes | None = None, *, only: bool = False
+    ) -> int:
+        """Allow or deny each of `put`, once; forget `remove`, or with `only` all others.
+
+        Returns how many writes it took. What is adopted is to be put as a whole, with `only`,
+        before anything else and before `sync`. Raises as `plan_prefixes` does.
+        """
+        return self.plan_prefixes(put, remove, only=only)()
+
+    def plan_prefixes(
+        self, put: Prefixes, remove: Prefixes | None = None, *, only: bool = False
+    ) -> Callable[[], int]:
+        """All of `put_prefixes` that takes long or may fail; what is returned does the rest.
+
+        Raises CapacityError, InvalidError, ProgramError and HostError; nothing has changed then.
+        """
+        write = self._prefixes.plan(put, remove, only=only)
+        if len(put) and self._listed is None:
+            self._listed = self._maps.load_listed()
+
+        def write_and_attach() -> int:
+            writes = write()
+            self._choose_program()
+            return writes
+
+        return write_and_attach
+
+    def lookup_prefix(self, address: Address) -> tuple[Network, bool] | None:
+        """The longest prefix that has `address`, and whether it is denied."""
+        return self._prefixes.lookup(address)
+
+    def _choose_program(self) -> None:
+        """Packets pay for the search only while there is something to be found."""
+        chosen = self._listed if self._prefixes else self._plain
+        if chosen is not None and chosen != self._program:
+            self._program = chosen
+            if self._active:
+                self._links.replace(chosen)
+
     # Packets
 
     def run(self, frame: bytes) -> Outcome:
@@ -405,7 +457,9 @@ class DataPath:
         """Let go. What is pinned stays, and so does what is attached."""
         self._builders.shutdown()
         self._links.close()
-        os.close(self._program)
+        os.close(self._plain)
+        if self._listed is not None:
+            os.close(self._listed)
         self._maps.close()
 
     def destroy(self) -> None:
