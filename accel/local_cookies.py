@@ -37,6 +37,9 @@ class Announced:
     scale: int = 0
 
 
+NOTHING = Announced()
+
+
 def sysctl(name: str) -> tuple[int, ...]:
     """A setting in the network namespace of the calling thread."""
     try:
@@ -51,7 +54,7 @@ def announced(read: Sysctl = sysctl, greatest_buffer: int | None = None) -> Anno
     All options but the MSS travel in the timestamp that the client echoes, and are lost without.
     """
     if read("net.ipv4.tcp_timestamps") != (2,):
-        return Announced()
+        return NOTHING
     options = Option.TIMESTAMPS
     if any(read("net.ipv4.tcp_sack")):
         options |= Option.SACK

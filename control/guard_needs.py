@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from accel import guard_needs
 from accel.errors import HostError
 from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
-from accel.local_cookies import Announced, announced
+from accel.listeners import Listener, unusual_listeners
+from accel.local_cookies import NOTHING, Announced, Option, announced
 from accel.model import Backend, Mode, Service
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,15 @@ def uses_host(guard: Guard) -> bool:
     return guard.mode is GuardMode.COOKIE_LOCAL and guard.policy is not Policy.OFF
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What the host lacks, or else what cookies may announce, and where it would be wrong."""
+
+    lacks: str = ""
+    offer: Announced = NOTHING
+    unusual: frozenset[Listener] = frozenset()
+
+
 class HostNeeds:
     """This host, as guards see it. The functions are for tests that need no kernel."""
 
@@ -29,11 +39,12 @@ class HostNeeds:
         *,
         missing: Callable[[GuardMode], HostError | None] = guard_needs.missing,
         announced: Callable[[], Announced] = announced,
+        unusual: Callable[[], frozenset[Listener]] = unusual_listeners,
     ) -> None:
         self._missing = missing
         self._announced = announced
-        self._lacks: HostError | None = None
-        self._offer = Announced()
+        self._unusual = unusual
+        self._seen = _Seen()
 
     def require(
         self, before: Service | None, service: Service, backends: Collection[Backend]
@@ -56,26 +67,30 @@ class HostNeeds:
 
     def look(self) -> bool:
         """Look at the host again, and say in the log what is new. Returns whether anything is."""
-        mode = GuardMode.COOKIE_LOCAL
+        mode, before = GuardMode.COOKIE_LOCAL, self._seen
         lacks = self._missing(mode)
-        offer = Announced() if lacks else self._announced()
-        before = self._lacks, self._offer
-        if str(lacks or "") != str(self._lacks or ""):
-            if lacks:
-                _log.warning("guards of mode %s only monitor: %s", mode.label, lacks)
-            else:
-                _log.info("guards of mode %s answer again: the host is set right", mode.label)
-        self._lacks, self._offer = lacks, offer
-        return (str(before[0] or ""), before[1]) != (str(lacks or ""), offer)
+        if lacks:
+            self._seen = _Seen(lacks=str(lacks))
+        else:
+            self._seen = _Seen(offer=self._announced(), unusual=self._unusual())
+        if lacks and before.lacks != self._seen.lacks:
+            _log.warning("guards of mode %s only monitor: %s", mode.label, lacks)
+        elif before.lacks and not lacks:
+            _log.info("guards of mode %s answer again: the host is set right", mode.label)
+        return self._seen != before
 
-    def fit(self, stance: Stance) -> Stance:
+    def fit(self, stance: Stance, service: Service) -> Stance:
         """`stance`, but no more than this host can do: what would fail only monitors."""
         if stance.mode is not GuardMode.COOKIE_LOCAL:
             return stance
-        if self._lacks is None:
-            return replace(stance, options=self._offer.options, wscale=self._offer.scale)
-        levels = {
-            rule: Level.MONITOR if rule in (Rule.SYN, Rule.UNKNOWN) and level else level
-            for rule, level in stance.levels.items()
-        }
-        return replace(stance, levels=levels)
+        if self._seen.lacks:
+            levels = {
+                rule: Level.MONITOR if rule in (Rule.SYN, Rule.UNKNOWN) and level else level
+                for rule, level in stance.levels.items()
+            }
+            return replace(stance, levels=levels)
+        offer = self._seen.offer
+        options = offer.options
+        if any(one.hears(service.address, service.port) for one in self._seen.unusual):
+            options &= ~Option.SCALE
+        return replace(stance, options=options, wscale=offer.scale)
