@@ -46,7 +46,6 @@ NAMES = (
     "proven",
     "paces",
     "first_syns",
-    "marks",
     "samples",
     "prefix_blocks",
     "prefixes",

@@ -8,12 +8,10 @@
  */
 #pragma once
 
-#include "clock.h"
 #include "guard_maps.h"
 #include "reply.h"
 #include "syn_cookie.h"
 #include "tcp_options.h"
-#include "words.h"
 
 #if LOCAL_COOKIES
 
@@ -21,8 +19,6 @@
 #define STAMP_ECN (1u << 5)
 #define STAMP_OPTIONS 63u /* and in the lowest four the client's window scale */
 #define NS_PER_STAMP 1000000
-
-#define MARK_EACH (CLOCK_SECOND / 2)
 
 /* Of the SYN what goes into a cookie; the kernel wants it as headers. */
 struct syn_headers {
@@ -53,51 +49,6 @@ INLINE void make_headers(const struct packet *p, const struct tcphdr *tcp, __u16
 	((__u8 *)&h->tcp)[12] = SYN_HEADER / 4 << 4;
 	((__u8 *)&h->tcp)[13] = TCP_SYN;
 	h->mss = __cpu_to_be32(WORD_MSS << 16 | mss);
-}
-
-/* Whether the listener of this port has not been told for half a second that SYNs overflow. */
-INLINE int mark_is_due(struct packet *p)
-{
-	struct bucket *bucket = marks.lookup(&p->service);
-	__u32 tag = p->destination_port + 1, now = clock_now(), way;
-
-	if (!bucket || p->dry)
-		return 0;
-	way = find_word(bucket, tag);
-	if (way < WAYS && now - (__u32)bucket->flow[way] < MARK_EACH)
-		return 0;
-	store_word(bucket, tagged(tag, now), now, 0);
-	return 1;
-}
-
-/*
- * A listener takes cookies only for two minutes after it had to send one. Asking for one of its
- * own counts as that: what it says is thrown away.
- */
-INLINE void mark_listener(const struct packet *p, struct syn_headers *h)
-{
-	struct bpf_sock_tuple tuple = {};
-	struct bpf_sock *listener;
-	__u32 size;
-
-	if (p->version == 4) {
-		tuple.ipv4.saddr = p->source.word[3];
-		tuple.ipv4.daddr = p->destination.word[3];
-		tuple.ipv4.sport = p->source_port;
-		tuple.ipv4.dport = p->destination_port;
-		size = sizeof(tuple.ipv4);
-	} else {
-		copy_address(tuple.ipv6.saddr, &p->source);
-		copy_address(tuple.ipv6.daddr, &p->destination);
-		tuple.ipv6.sport = p->source_port;
-		tuple.ipv6.dport = p->destination_port;
-		size = sizeof(tuple.ipv6);
-	}
-	listener = bpf_skc_lookup_tcp(p->ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!listener)
-		return;
-	bpf_tcp_gen_syncookie(listener, h, sizeof(h->ipv6), &h->tcp, SYN_HEADER);
-	bpf_sk_release(listener);
 }
 
 /* Not ahead of the kernel's clock, or the client takes what the kernel sends for old (RFC 7323 5). */
@@ -133,8 +84,6 @@ INLINE int answer_local_cookie(struct packet *p, const struct guard *g)
 	if (!o || (void *)(tcp + 1) > p->end)
 		return VERDICT_BAD_TRANSPORT;
 	make_headers(p, tcp, o->mss, &h);
-	if (mark_is_due(p))
-		mark_listener(p, &h);
 	if (p->version == 4)
 		cookie = bpf_tcp_raw_gen_syncookie_ipv4(&h.ipv4, &h.tcp, SYN_HEADER);
 	else
@@ -168,6 +117,41 @@ INLINE int has_local_cookie(const struct packet *p)
 	return (void *)(ipv6 + 1) <= p->end && !bpf_tcp_raw_check_syncookie_ipv6(ipv6, tcp);
 }
 
+/*
+ * A listener takes cookies only for two minutes after it had to send one, and would reset the client
+ * that comes with another's. Asking it for one counts as that; what it says is thrown away.
+ */
+INLINE void mark_listener(const struct packet *p)
+{
+	struct tcphdr *tcp = p->transport;
+	struct bpf_sock_tuple tuple = {};
+	struct syn_headers h = {};
+	struct bpf_sock *listener;
+	__u32 size;
+
+	if (p->dry || (void *)(tcp + 1) > p->end)
+		return;
+	if (p->version == 4) {
+		tuple.ipv4.saddr = p->source.word[3];
+		tuple.ipv4.daddr = p->destination.word[3];
+		tuple.ipv4.sport = p->source_port;
+		tuple.ipv4.dport = p->destination_port;
+		size = sizeof(tuple.ipv4);
+	} else {
+		copy_address(tuple.ipv6.saddr, &p->source);
+		copy_address(tuple.ipv6.daddr, &p->destination);
+		tuple.ipv6.sport = p->source_port;
+		tuple.ipv6.dport = p->destination_port;
+		size = sizeof(tuple.ipv6);
+	}
+	listener = bpf_skc_lookup_tcp(p->ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!listener)
+		return;
+	make_headers(p, tcp, 0, &h);
+	bpf_tcp_gen_syncookie(listener, &h, sizeof(h.ipv6), &h.tcp, SYN_HEADER);
+	bpf_sk_release(listener);
+}
+
 #else
 
 /* User space refuses the mode. */
@@ -179,6 +163,10 @@ INLINE int answer_local_cookie(struct packet *p, const struct guard *g)
 INLINE int has_local_cookie(const struct packet *p)
 {
 	return 0;
+}
+
+INLINE void mark_listener(const struct packet *p)
+{
 }
 
 #endif

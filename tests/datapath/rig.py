@@ -29,7 +29,7 @@ GUARD_KEYS = GuardKeys(
     challenge=tuple((0x1111 * (n + 1), 0xAAAA_BBBB_CCCC_0000 + n) for n in range(4)),
     cookie=tuple((0x2222 * (n + 1), 0xDDDD_EEEE_FFFF_0000 + n) for n in range(4)),
 )
-_TIMES = ("paces", "first_syns", "marks")  # maps whose words have a time in their lower half
+_TIMES = ("paces", "first_syns")  # maps whose words have a time in their lower half
 _WRITTEN = ("flows", "counters", "settings", "backends", "proven")
 ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
 # Counts of one packet or many: ("backend" | "service", number, verdict): (packets, bytes).

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import truediv
 
-import numpy as np
 import pytest
 from guarding import ATTACKED, JUST_ATTACKED, WATCHED, stance
 from packets import CLIENT_PORT, LINK, LINK_BACK, QINQ, VLAN5, tcp, to_api
@@ -250,21 +249,7 @@ def test_an_explained_syn_leaves_nothing_in_the_maps(rig: Rig, version: int) -> 
     rig.guard(local())
     before = rig.memory()
     frame = bytes(LINK / syn(version, CLIENTS["Linux"][0]))
-    if rig.traces:
-        assert rig.trace(frame).verdict is Verdict["COOKIE"]
-        assert rig.memory() == before
-    answer(rig, syn(version, CLIENTS["Linux"][0]))
-    assert np.count_nonzero(rig.words("marks")) == 1
-
-
-@VERSIONS
-def test_a_port_is_marked_twice_a_second(rig: Rig, version: int) -> None:
-    rig.guard(local())
-    answer(rig, syn(version, []))
-    words = rig.words("marks")
-    (at,) = np.flatnonzero(words)
-    words[-1] = words[at]  # of another service: only time changes it
-    for seconds, marked in ((0.4, False), (0.2, True)):
-        rig.pass_time(seconds)
-        answer(rig, syn(version, []))
-        assert (words[at] != words[-1]) == marked
+    if not rig.traces:
+        pytest.skip("no test runs with a context in this kernel")
+    assert rig.trace(frame).verdict is Verdict["COOKIE"]
+    assert rig.memory() == before

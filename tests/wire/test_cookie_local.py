@@ -9,18 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from steering import SERVICE, a_service, errors, its_backends, url
+from steering import SERVICE, a_service, errors, its_backends, packets, url
 
 from accel import probes
 from accel.datapath import DataPath
-from accel.guard import GuardMode, Level, Rule, Stance
+from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
 from accel.guard_needs import missing
 from accel.lab import Lab, Topology
-from accel.lab.hosts import INTERFACE
+from accel.lab.daemon import Daemon
+from accel.lab.hosts import INTERFACE, Host
 from accel.lab.load import curl
 from accel.local_cookies import announced
 from accel.model import Mode
@@ -35,12 +36,16 @@ TIMESTAMPS, SACK, SCALE, ECN = 1, 2, 4, 8  # TCPI_OPT_* of linux/tcp.h
 LEAST_MSS = {4: 536, 6: 1220}
 
 
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
+def _require_helpers() -> None:
     try:
         probes.syn_cookie()
     except OSError as error:
         pytest.skip(f"this kernel makes no raw SYN cookies: {error.strerror}")
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    _require_helpers()
     with Lab(Topology(near=0, far=0)) as lab:
         gateway = lab.gateway.namespace
         gateway.sysctl(ipv4__tcp_syncookies=2, ipv4__tcp_timestamps=2)
@@ -92,41 +97,11 @@ class Network:
             mss={4: mss, 6: mss - 20},
         )
         self.data_path.set_stances(dict.fromkeys(INDEX.values(), stance))
-        for name in ("proven", "flows", "marks"):
+        for name in ("proven", "flows"):
             self.data_path._maps.words(name)[:] = 0
 
     def count(self, verdict: str, version: int) -> int:
         return self.data_path.service_counts(INDEX[version])[Verdict[verdict]][0]
-
-    @contextmanager
-    def listener(self, version: int) -> Iterator[socket.socket]:
-        with self.lab.gateway.namespace.entered():
-            made = socket.socket(FAMILY[version])
-        with made:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.bind((str(SERVICE[version]), PORT))
-            made.listen()
-            made.settimeout(10)
-            yield made
-
-    def connect(self, listener: socket.socket, version: int, size: int = 0) -> Ends:
-        """Open a connection, send `size` bytes each way, and tell of both ends."""
-        with self.lab.client.namespace.entered():
-            client = socket.socket(FAMILY[version])
-        with client:
-            client.settimeout(10)
-            client.connect((str(SERVICE[version]), PORT))
-            server, _ = listener.accept()
-            with server:
-                server.settimeout(10)
-                for source, sink in ((client, server), (server, client)):
-                    sending = threading.Thread(target=source.sendall, args=(bytes(size),))
-                    sending.start()
-                    assert len(_receive(sink, size)) == size
-                    sending.join()
-                client.sendall(b"x")
-                assert server.recv(1) == b"x"
-                return _ends(client, server)
 
     def kernel_counts(self, *names: str, host: str = "gateway") -> dict[str, int]:
         """Counters of TcpExt (proc/net/netstat)."""
@@ -136,6 +111,40 @@ class Network:
         keys, values = (line.split()[1:] for line in lines if line.startswith("TcpExt:"))
         found = dict(zip(keys, map(int, values), strict=True))
         return {name: found[name] for name in names}
+
+
+@contextmanager
+def listening(host: Host, version: int, buffer: int = 0) -> Iterator[socket.socket]:
+    with host.namespace.entered():
+        made = socket.socket(FAMILY[version])
+    with made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if buffer:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        made.bind((str(SERVICE[version]), PORT))
+        made.listen()
+        made.settimeout(10)
+        yield made
+
+
+def connect(client_host: Host, listener: socket.socket, version: int, size: int = 0) -> Ends:
+    """Open a connection, send `size` bytes each way, and tell of both ends."""
+    with client_host.namespace.entered():
+        client = socket.socket(FAMILY[version])
+    with client:
+        client.settimeout(10)
+        client.connect((str(SERVICE[version]), PORT))
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(10)
+            for source, sink in ((client, server), (server, client)):
+                sending = threading.Thread(target=source.sendall, args=(bytes(size),))
+                sending.start()
+                assert len(_receive(sink, size)) == size
+                sending.join()
+            client.sendall(b"x")
+            assert server.recv(1) == b"x"
+            return _ends(client, server)
 
 
 def _receive(sink: socket.socket, size: int) -> bytes:
@@ -179,13 +188,13 @@ def test_it_is_the_connection_that_the_kernel_would_make(
     client = network.lab.client.namespace
     client.sysctl(ipv4__tcp_timestamps=timestamps, ipv4__tcp_ecn=ecn)
     try:
-        with network.listener(version) as listener:
+        with listening(network.lab.gateway, version) as listener:
             network.answer(cookies=False)
-            expected = network.connect(listener, version, MEGABYTE)
+            expected = connect(network.lab.client, listener, version, MEGABYTE)
             network.answer(cookies=True)
             answered = network.count("COOKIE", version)
             stalls = network.kernel_counts("PAWSEstab", "TCPTimeouts", host="client")
-            assert network.connect(listener, version, MEGABYTE) == expected
+            assert connect(network.lab.client, listener, version, MEGABYTE) == expected
             assert network.count("COOKIE", version) == answered + 1
             assert network.kernel_counts("PAWSEstab", "TCPTimeouts", host="client") == stalls
     finally:
@@ -208,10 +217,9 @@ def test_a_listener_that_is_new_takes_cookies(network: Network, version: int) ->
     network.answer(cookies=True)
     failed = network.kernel_counts("SyncookiesFailed")
     for _ in range(3):
-        with network.listener(version) as listener:
-            # As if the half second since the last mark were over.
-            network.answer(cookies=True)
-            network.connect(listener, version)
+        with listening(network.lab.gateway, version) as listener:
+            network.answer(cookies=True)  # and all sources are unproven again
+            connect(network.lab.client, listener, version)
     assert network.kernel_counts("SyncookiesFailed") == failed
 
 
@@ -224,11 +232,11 @@ def test_what_the_host_has_off_is_not_announced(
     client.sysctl(ipv4__tcp_ecn=1)
     gateway.sysctl(**{f"ipv4__{setting}": 0})
     try:
-        with network.listener(version) as listener:
+        with listening(network.lab.gateway, version) as listener:
             network.answer(cookies=False)
-            expected = network.connect(listener, version)
+            expected = connect(network.lab.client, listener, version)
             network.answer(cookies=True)
-            assert network.connect(listener, version, MEGABYTE) == expected
+            assert connect(network.lab.client, listener, version, MEGABYTE) == expected
     finally:
         gateway.sysctl(**{f"ipv4__{setting}": 2 if setting == "tcp_ecn" else 1})
         client.sysctl(ipv4__tcp_ecn=2)
@@ -243,9 +251,9 @@ def test_without_timestamps_at_the_host_nothing_is_announced(
     try:
         with gateway.entered():
             assert missing(GuardMode.COOKIE_LOCAL) is None
-        with network.listener(version) as listener:
+        with listening(network.lab.gateway, version) as listener:
             network.answer(cookies=True)
-            ends = network.connect(listener, version, MEGABYTE)
+            ends = connect(network.lab.client, listener, version, MEGABYTE)
             assert ends.server_options == ends.client_options == 0
     finally:
         gateway.sysctl(ipv4__tcp_timestamps=2)
@@ -262,11 +270,11 @@ def test_the_scale_is_the_one_that_the_kernel_computes(network: Network, rmem: s
         before = setting.read_text()
         setting.write_text(rmem)
     try:
-        with network.listener(4) as listener:
+        with listening(network.lab.gateway, 4) as listener:
             network.answer(cookies=False)
-            by_kernel = network.connect(listener, 4)
+            by_kernel = connect(network.lab.client, listener, 4)
             network.answer(cookies=True)
-            by_cookie = network.connect(listener, 4, MEGABYTE)
+            by_cookie = connect(network.lab.client, listener, 4, MEGABYTE)
             with gateway.entered():
                 assert announced().scale == by_kernel.server_scales[1]
             assert by_cookie == by_kernel
@@ -278,10 +286,10 @@ def test_the_scale_is_the_one_that_the_kernel_computes(network: Network, rmem: s
 
 @VERSIONS
 def test_a_narrow_way_is_announced(network: Network, version: int) -> None:
-    with network.listener(version) as listener:
+    with listening(network.lab.gateway, version) as listener:
         network.answer(cookies=True, mss=1200)
         overhead = 12 + (20 if version == 6 else 0)  # timestamps are in every segment
-        assert network.connect(listener, version).client_mss == 1200 - overhead
+        assert connect(network.lab.client, listener, version).client_mss == 1200 - overhead
 
 
 @VERSIONS
@@ -301,3 +309,52 @@ def test_what_acknowledges_no_cookie_does_not_reach_the_stack(
             raw.sendto(header, (str(SERVICE[version]), 0))
     until(lambda: network.count("BAD_COOKIE", version) == refused + 5)
     assert network.kernel_counts("SyncookiesFailed") == resets
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[tuple[Daemon, list[Host]]]:
+    """And clients, one for each test: it is not proven yet."""
+    _require_helpers()
+    with Lab(Topology(clients=4, near=0, far=0)) as lab:
+        lab.gateway.namespace.sysctl(ipv4__tcp_syncookies=2, ipv4__tcp_timestamps=2)
+        for address in SERVICE.values():
+            lab.gateway.own(address)
+        with Daemon(lab) as running:
+            yield running, lab.clients
+
+
+def guard_all(daemon: Daemon, policy: Policy) -> None:
+    guard = Guard(mode=GuardMode.COOKIE_LOCAL, policy=policy)
+    services = [replace(a_service(version), guard=guard) for version in (4, 6)]
+    backends = [its_backends(s, [daemon.host], Mode.LOCAL)[0] for s in services]
+    daemon.apply(services, backends)
+
+
+@VERSIONS
+def test_acceld_announces_what_the_kernel_keeps(
+    daemon: tuple[Daemon, list[Host]], version: int
+) -> None:
+    running, clients = daemon
+    guard_all(running, Policy.ALWAYS)
+    with listening(running.host, version) as listener:
+        answered = packets(running, "cookie")
+        ends = connect(clients[version == 6], listener, version, MEGABYTE)
+    assert packets(running, "cookie") == answered + 1
+    assert ends.server_options == TIMESTAMPS | SACK | SCALE
+    assert ends.client_scales == ends.server_scales[::-1]
+    with running.host.namespace.entered():
+        assert ends.server_scales[1] == announced().scale
+
+
+@pytest.mark.parametrize(("client", "buffer"), [(2, 4096), (3, 1 << 20)])
+def test_a_listener_with_a_buffer_of_its_own_is_no_trap(
+    daemon: tuple[Daemon, list[Host]], client: int, buffer: int
+) -> None:
+    """The kernel computes another scale for it, which nobody tells: so none is announced."""
+    running, clients = daemon
+    guard_all(running, Policy.OFF)
+    with listening(running.host, 4, buffer) as listener:
+        guard_all(running, Policy.ALWAYS)  # what is there is looked at before anything is answered
+        ends = connect(clients[client], listener, 4, MEGABYTE)
+    assert ends.server_options == TIMESTAMPS | SACK
+    assert ends.client_scales == ends.server_scales == (0, 0)
