@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ _NEEDED = {
     "tcp_ecn": 2,
 }
 _ASSIGN = "bpf_sk_assign_tcp_reqsk"
+_PRESENT, _FORMER = range(2)  # in the map
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
 
@@ -85,16 +86,29 @@ class Accept:
             kernel_functions={kfunc.FIRST_MARKER: function},
         )
         self._links: list[int] = []
-        self._generation = 0
+        self._keys: CookieKeys | None = None
 
     def set_keys(self, keys: CookieKeys) -> None:
-        """From now on cookies by these are valid: the keys first, then which is the current one."""
-        words: Sequence[int] = [word for key in keys.keys for word in key]
-        fd = self._compiled.map_fd("accept_keys")
-        for generation in (self._generation, keys.generation & 0xFFFFFFFF):
-            value = _KEYS.pack(*words, generation, Stance().wscale)
-            syscall.map_update(fd, bytes(4), value)
-        self._generation = keys.generation & 0xFFFFFFFF
+        """From now on cookies by these are valid.
+
+        After a leap over generations, so are those by the former keys until the next roll: the
+        gateway was away, and its data path goes on with what it had for some seconds more.
+        """
+        former, self._keys = self._keys, keys
+        leapt = former and keys.generation - former.generation not in (0, 1)
+        self._write(_FORMER, former if leapt else None, former.generation if former else 0)
+        # The keys first, and then which of them is the current one.
+        self._write(_PRESENT, keys, former.generation if former and not leapt else 0)
+        self._write(_PRESENT, keys, keys.generation)
+
+    def _write(self, number: int, keys: CookieKeys | None, generation: int) -> None:
+        value = bytes(_KEYS.size)
+        if keys:
+            words = [word for key in keys.keys for word in key]
+            value = _KEYS.pack(*words, generation & 0xFFFFFFFF, Stance().wscale)
+        syscall.map_update(
+            self._compiled.map_fd("accept_keys"), number.to_bytes(4, sys.byteorder), value
+        )
 
     def attach(self, interface: str) -> None:
         """At the interface's TC ingress, behind what XDP unwraps. Raises NotFoundError."""

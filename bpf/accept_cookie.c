@@ -38,10 +38,10 @@ INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment 
 INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *listener)
 {
 	struct bpf_tcp_req_attrs attrs = {};
-	__u32 zero = 0, cookie = 0;
-	struct accept_keys *keys = accept_keys.lookup(&zero);
+	__u32 cookie = __be32_to_cpu(s->tcp.ack_seq) - 1;
+	struct accept_keys *keys = keys_of_cookie(s, cookie);
 
-	if (!keys || !has_valid_cookie(s, keys, &cookie))
+	if (!keys)
 		return ACCEPT_BAD_COOKIE;
 	if (!listener)
 		return ACCEPT_TIME_WAIT;

@@ -16,7 +16,12 @@ struct accept_counter {
 	__u64 bytes;
 };
 
-/* accept_keys: one entry, of generation 0 before there are keys. Written by user space. */
-BPF_ARRAY(accept_keys, struct accept_keys, 1);
+#define KEY_SETS 2
+
+/*
+ * accept_keys: the present ones; and after a leap over generations, for gateways that are about to
+ * leap too, the former ones. Of generation 0 where there are none. Written by user space.
+ */
+BPF_ARRAY(accept_keys, struct accept_keys, KEY_SETS);
 /* verdicts: packets and bytes by verdict. Written by the data path. */
 BPF_PERCPU_ARRAY(verdicts, struct accept_counter, ACCEPT_VERDICT_COUNT);

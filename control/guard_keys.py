@@ -16,6 +16,7 @@ from accel.guard_secret import CHALLENGE, COOKIE, KEY_PERIOD, SECRET_BYTES
 from accel.guards import GuardKeys
 
 PERIODS = (2, 86_400)  # seconds, least and greatest: a client's answer must come within one
+RECONNECT = 5.0  # seconds in which backends find a daemon that is back
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class KeyRing:
         self.period = period
         self._clock = clock
         self._generation = -1
+        self._not_before = 0.0
 
     def generation(self) -> int:
         """The present one."""
@@ -83,10 +85,19 @@ class KeyRing:
             cookie=guard_secret.keys_around(self.secret, COOKIE, generation),
         )
 
+    def begin(self, data_path: DataPath) -> None:
+        """The first roll. An adopted data path keeps its keys for some seconds: backends that
+        follow them have to come back first, and know only those that they were last told."""
+        if data_path.adopted:
+            self._not_before = self._clock() + RECONNECT
+        else:
+            self.roll(data_path)
+
     def roll(self, data_path: DataPath) -> bool:
         """Give the data path the present keys if it has not got them. Whether it had not."""
-        present = self.generation()
-        if present == self._generation:
+        now = self._clock()
+        present = guard_secret.generation_at(now, self.period)
+        if present == self._generation or now < self._not_before:
             return False
         data_path.set_guard_keys(self.keys(present))
         self._generation = present

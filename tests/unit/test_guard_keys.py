@@ -20,7 +20,8 @@ SECRET = bytes(range(32))
 class Maps:
     """Remembers the keys that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, adopted: bool = False) -> None:
+        self.adopted = adopted
         self.given: list[GuardKeys] = []
 
     def set_guard_keys(self, keys: GuardKeys) -> None:
@@ -33,6 +34,18 @@ def test_keys_are_given_once_in_a_period() -> None:
     for _ in times:
         ring.roll(maps)  # type: ignore[arg-type]
     assert [keys.generation for keys in maps.given] == [10, 11, 60, 59]
+
+
+@pytest.mark.parametrize(("adopted", "given"), [(False, [10, 12]), (True, [12])])
+def test_an_adopted_data_path_keeps_its_keys_until_backends_are_back(
+    adopted: bool, given: list[int]
+) -> None:
+    times = [600.0, 604.9, 725.0]
+    ring, maps = KeyRing(SECRET, period=60, clock=iter(times).__next__), Maps(adopted=adopted)
+    ring.begin(maps)  # type: ignore[arg-type]
+    ring.roll(maps)  # type: ignore[arg-type]
+    ring.roll(maps)  # type: ignore[arg-type]
+    assert [keys.generation for keys in maps.given] == given
 
 
 @given(st.integers(1, 2**31))

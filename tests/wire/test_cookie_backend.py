@@ -1,0 +1,300 @@
+"""Mode cookie-backend with real clients and servers: the gateway answers SYNs, no backend sees one,
+and the server's connection is what its own handshake would have made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import certificates
+import pytest
+from steering import SERVICE, a_service, errors, its_backends, packets, url
+from under_attack import PORT, Negotiated, Server, connected, read, until
+
+from accel import probes
+from accel.guard import Guard, GuardMode, Policy
+from accel.lab import INTERFACE, Host, Lab, Topology, unwrap
+from accel.lab.daemon import Daemon
+from accel.lab.load import curl
+from accel.model import Mode
+
+SIZE = 100_000  # bytes each way, sent right after the handshake
+AT_ONCE = 8
+KEY_PERIOD = 4  # seconds
+WSCALE = 7  # announced with cookies
+TLS_PORT = 7443
+CLIENTS = ["usual", "no timestamps", "ecn", "no sack", "no scale", "behind NAT"]
+WAYS = {"ipip": Mode.IPIP, "gue": Mode.GUE, "l2dsr": Mode.L2DSR}
+_SYNS = """
+table inet seen {
+  counter syns { }
+  chain in {
+    type filter hook prerouting priority raw
+    iifname eth0 tcp flags & (syn | ack) == syn counter name syns
+  }
+}
+"""
+_NO_ACKS = """
+table inet held {
+  chain out {
+    type filter hook output priority raw
+    tcp dport 8080 tcp flags & (syn | ack) == ack drop
+  }
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    lab: Lab
+    daemon: Daemon
+    clients: dict[str, Host]
+    servers: dict[str, Server]
+    agents: dict[str, subprocess.Popen[str]]
+
+    def backend(self, way: str) -> Host:
+        return self.lab.near[0] if way == "l2dsr" else self.lab.far[0]
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    try:
+        probes.made_request()
+        probes.tcx_link()
+    except OSError as error:
+        pytest.skip(f"this kernel makes no request sockets by a program: {error.strerror}")
+    with Lab(Topology(clients=len(CLIENTS) - 1, homes=1, near=1, far=1)) as lab:
+        clients = dict(zip(CLIENTS, [*lab.clients, *lab.homes], strict=True))
+        clients["no timestamps"].namespace.sysctl(ipv4__tcp_timestamps=0)
+        clients["ecn"].namespace.sysctl(ipv4__tcp_ecn=1)
+        clients["no sack"].namespace.sysctl(ipv4__tcp_sack=0)
+        clients["no scale"].namespace.sysctl(ipv4__tcp_window_scaling=0)
+        lab.serve(list(SERVICE.values()))
+        servers = {}
+        for host in lab.backends:
+            host.namespace.run(["nft", "-f", "-"], input=_SYNS)
+            servers[host.name] = Server(host, [*SERVICE.values(), host.ipv4, host.ipv6], SIZE)
+        tls = certificates.make(lab.folder, [str(lab.gateway.ipv4)])
+        tcp = ["--tcp", f"{lab.gateway.ipv4}:{TLS_PORT}", *certificates.of_server(tls)]
+        with Daemon(lab, options=["--key-period", str(KEY_PERIOD), *tcp]) as daemon:
+            agents = {host.name: start(lab, host, keys_of_file(daemon)) for host in lab.backends}
+            yield Network(lab=lab, daemon=daemon, clients=clients, servers=servers, agents=agents)
+        for server in servers.values():
+            server.close()
+
+
+def start(lab: Lab, host: Host, keys: list[str]) -> subprocess.Popen[str]:
+    """`accel backend run` as the host's way needs it: near ones get packets as they are."""
+    far = host in lab.far
+    allow = [str(lab.gateway.ipv4), str(lab.gateway.ipv6)] if far else []
+    (process,) = unwrap.start([host], interface=INTERFACE, allow=allow, cookies=keys)
+    return process
+
+
+def keys_of_file(daemon: Daemon, path: Path | None = None) -> list[str]:
+    return ["--keys-file", f"{path or daemon.folder / 'guard-secret'}", "--key-period", "4"]
+
+
+def end(process: subprocess.Popen[str]) -> dict[str, int]:
+    """End an agent; how many packets it counted, by verdict."""
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    return {name: int(count) for name, count in re.findall(r"^(\w+): (\d+) packets", said, re.M)}
+
+
+def steer(network: Network, way: str, version: int) -> None:
+    """The service by this way, and answered with cookies from now on."""
+    service = dataclasses.replace(
+        a_service(version), guard=Guard(mode=GuardMode.COOKIE_BACKEND, policy=Policy.ALWAYS)
+    )
+    daemon = network.daemon
+    daemon.apply([service], its_backends(service, [network.backend(way)], WAYS[way]))
+
+    def answered() -> bool:
+        before = packets(daemon, "cookie")
+        curl(network.lab.client, [url(SERVICE[version])], timeout=1)
+        return packets(daemon, "cookie") > before
+
+    until(answered, "cookies")
+
+
+def syns(host: Host) -> int:
+    """How many came to it."""
+    listed = host.namespace.run(["nft", "-j", "list", "counters"]).stdout
+    entries = json.loads(listed)["nftables"]
+    return sum(e["counter"]["packets"] for e in entries if e.get("counter", {}).get("name"))
+
+
+def rejected(host: Host) -> int:
+    """Segments that were dropped for their timestamps (RFC 7323 5.3)."""
+    with host.namespace.entered():
+        lines = Path("/proc/thread-self/net/netstat").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("TcpExt:"))
+    return sum(int(v) for n, v in zip(names, values, strict=True) if n.startswith("PAWS"))
+
+
+def talk(network: Network, way: str, client: Host, to: object, count: int) -> list[Negotiated]:
+    """So many connections at once, data on each right away; what the server negotiated."""
+    server, body = network.servers[network.backend(way).name], os.urandom(SIZE)
+    server.seen.clear()
+    with connected(client, to, count) as connections:  # type: ignore[arg-type]
+        for connection in connections:
+            connection.sendall(body)
+        assert [read(connection, SIZE) == body for connection in connections] == [True] * count
+    return server.seen.copy()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("way", WAYS)
+def test_requests_are_answered_and_no_syn_comes_through(
+    network: Network, way: str, version: int
+) -> None:
+    steer(network, way, version)
+    backend, before = network.backend(way), packets(network.daemon, "cookie")
+    came = syns(backend)
+    urls = [url(SERVICE[version])] * 100 + [url(SERVICE[version], "1k", "https")] * 20
+    urls += [url(SERVICE[version], "1m")] * 5
+    for name in ("usual", "behind NAT"):
+        assert errors(curl(network.clients[name], urls)) == {}
+    assert packets(network.daemon, "cookie") - before >= 2 * len(urls)
+    assert syns(backend) == came
+    assert packets(network.daemon, "forward_syn") == 0
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("way", WAYS)
+def test_connections_keep_what_the_client_asked_for(
+    network: Network, way: str, version: int
+) -> None:
+    """As at the server's own address, but that a cookie announces a window scale of its own."""
+    steer(network, way, version)
+    backend = network.backend(way)
+    for name, client in network.clients.items():
+        (direct,) = talk(network, way, client, backend.address(version), 1)
+        before = rejected(client), rejected(backend)
+        through = talk(network, way, client, SERVICE[version], AT_ONCE)
+        expected = dataclasses.replace(
+            direct, receive_scale=WSCALE if "wscale" in direct.options else 0
+        )
+        assert set(through) == {expected}, name
+        assert (rejected(client), rejected(backend)) == before, "timestamps that went back"
+        assert ("timestamps" in direct.options) == (name != "no timestamps")
+        assert ("ecn" in direct.options) == (name == "ecn")
+        assert ("sack" in direct.options) == (name != "no sack")
+        assert ("wscale" in direct.options) == (name != "no scale")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_smaller_mss_is_kept(network: Network, version: int) -> None:
+    steer(network, "ipip", version)
+    client = network.clients["usual"]
+    kept = {4: (1420 - 40, 1300), 6: (1420 - 60, 1360)}[version]
+    route = ["ip", f"-{version}", "route", "replace", str(SERVICE[version])]
+    way = ["via", str(client.segment.addresses(1)[0 if version == 4 else 1]), "advmss"]
+    client.namespace.run([*route, *way, str(kept[0])])
+    try:
+        (seen,) = talk(network, "ipip", client, SERVICE[version], 1)
+    finally:
+        client.namespace.run(["ip", f"-{version}", "route", "del", str(SERVICE[version])])
+    assert seen.send_mss == kept[1] - 12  # timestamps
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_keys_roll_in_mid_handshake(network: Network, version: int) -> None:
+    """The ACK is held back until the key of its cookie is the one before: then data comes alone."""
+    steer(network, "ipip", version)
+    client = network.clients["usual"].namespace
+    while not KEY_PERIOD - 0.5 < time.time() % KEY_PERIOD < KEY_PERIOD - 0.2:
+        time.sleep(0.05)
+    generation = time.time() // KEY_PERIOD
+    client.run(["nft", "-f", "-"], input=_NO_ACKS)
+    try:
+        with connected(network.clients["usual"], SERVICE[version], 1) as (connection,):
+            while time.time() // KEY_PERIOD == generation:
+                time.sleep(0.05)
+            client.run(["nft", "delete", "table", "inet", "held"])
+            body = os.urandom(SIZE)
+            connection.sendall(body)
+            assert read(connection, SIZE) == body
+    finally:
+        client.run(["nft", "delete", "table", "inet", "held"], check=False)
+
+
+def test_a_backend_without_the_key_accepts_nothing(network: Network, tmp_path: Path) -> None:
+    steer(network, "ipip", 4)
+    host = network.backend("ipip")
+    counted = end(network.agents.pop(host.name))
+    assert counted["accepted"] > 0
+    foreign = tmp_path / "secret"
+    foreign.write_text("ab" * 32)
+    process = start(network.lab, host, keys_of_file(network.daemon, foreign))
+    (answer,) = curl(network.lab.client, [url(SERVICE[4])], timeout=2)
+    assert answer.error
+    counted = end(process)
+    assert counted["bad_cookie"] > 0
+    assert "accepted" not in counted
+    network.agents[host.name] = start(network.lab, host, keys_of_file(network.daemon))
+
+
+def test_keys_come_from_the_gateway(network: Network) -> None:
+    """And what was told stays when it is gone: so do the keys of its data path."""
+    steer(network, "gue", 6)
+    host, daemon = network.backend("gue"), network.daemon
+    end(network.agents.pop(host.name))
+    keys = ["--gateway", f"{network.lab.gateway.ipv4}:{TLS_PORT}"]
+    process = start(network.lab, host, [*keys, *certificates.of_client(network.lab.folder)])
+    urls = [url(SERVICE[6])] * 50
+    assert errors(curl(network.lab.client, urls)) == {}
+    time.sleep(KEY_PERIOD + 1)
+    assert errors(curl(network.lab.client, urls)) == {}
+    daemon.stop()
+    try:
+        time.sleep(2 * KEY_PERIOD)
+        assert errors(curl(network.lab.client, urls)) == {}
+    finally:
+        daemon.start()
+    assert errors(curl(network.lab.client, urls)) == {}
+    time.sleep(KEY_PERIOD + 1)
+    assert errors(curl(network.lab.client, urls)) == {}
+    assert end(process)["accepted"] >= 5 * len(urls)
+    network.agents[host.name] = start(network.lab, host, keys_of_file(daemon))
+
+
+@contextmanager
+def setting(host: Host, name: str, value: int) -> Iterator[None]:
+    with host.namespace.entered():
+        path = Path("/proc/sys/net/ipv4") / name
+        before = path.read_text()
+        path.write_text(str(value))
+    try:
+        yield
+    finally:
+        with host.namespace.entered():
+            path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    "name", ["tcp_sack", "tcp_timestamps", "tcp_window_scaling", "tcp_ecn", "tcp_syncookies"]
+)
+def test_settings_that_refuse_connections_are_told(network: Network, name: str) -> None:
+    host = network.backend("l2dsr")
+    command = [*unwrap.COMMAND, "--interface", INTERFACE, "--cookies"]
+    with setting(host, name, 0):
+        done = host.namespace.run([*command, *keys_of_file(network.daemon)], check=False)
+    assert done.returncode == 7
+    assert f"net.ipv4.{name} must not be 0" in done.stderr
+    assert f"sysctl -w net.ipv4.{name}=" in done.stderr
+
+
+def test_port_is_the_servers() -> None:
+    assert f"dport {PORT} " in _NO_ACKS
