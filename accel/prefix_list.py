@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accel.errors import InvalidError
 from accel.model import Address
 
 Network = IPv4Network | IPv6Network
@@ -61,6 +63,31 @@ class Prefixes:
         ):
             yield network_at(high << 64 | low, cut), deny
 
+    def take(self, which: Any) -> Prefixes:
+        """Those that an index of numpy names."""
+        return Prefixes(
+            high=self.high[which], low=self.low[which], cut=self.cut[which], deny=self.deny[which]
+        )
+
+    def same_as_next(self) -> npt.NDArray[np.bool_]:
+        """Of each but the last, whether it is the same prefix as the one behind it."""
+        result: npt.NDArray[np.bool_] = (
+            (self.high[:-1] == self.high[1:])
+            & (self.low[:-1] == self.low[1:])
+            & (self.cut[:-1] == self.cut[1:])
+        )
+        return result
+
+    def has_more_bits(self) -> npt.NDArray[np.bool_]:
+        """Whether something is left of what is cut off."""
+        cut, one, all_ = self.cut.astype(np.int64), np.uint64(1), np.uint64(_LOW)
+        below = (one << np.minimum(cut, 63).astype(np.uint64)) - one
+        above = (one << np.clip(cut - 64, 0, 63).astype(np.uint64)) - one
+        low = np.where(cut < 64, below, all_)
+        high = np.where(cut < 128, above, all_)
+        result: npt.NDArray[np.bool_] = ((self.low & low) | (self.high & high)) != 0
+        return result
+
     @property
     def is_v4(self) -> npt.NDArray[np.bool_]:
         """Which of them are of IPv4."""
@@ -87,3 +114,24 @@ def network_of(address: Address, length: int | None = None) -> Network:
     """The prefix of that length, by default of one address, that has `address`."""
     kept = address.max_prefixlen if length is None else length
     return ip_network((address, kept), strict=False)
+
+
+def parse_prefix(text: str, path: str) -> Network:
+    """A prefix, or an address as one of its whole length. Raises InvalidError."""
+    try:
+        return ip_network(text)
+    except ValueError:
+        pass
+    try:
+        right = ip_network(text, strict=False)
+    except ValueError:
+        raise InvalidError(
+            path,
+            f"{text!r} is not an IPv4 or IPv6 prefix",
+            hint="write it as 192.0.2.0/24 or 2001:db8::/32",
+        ) from None
+    raise InvalidError(
+        path,
+        f"{text} has bits behind its length",
+        hint=f"{right} is the prefix, {text.split('/')[0]} the address",
+    )

@@ -105,6 +105,12 @@ class PrefixTable:
 
         return write
 
+    def actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
+        """Of each: 0 if it is not there, else PREFIX_ALLOW or PREFIX_DENY."""
+        at = self._find(self._hash(prefixes))
+        words = self._words.reshape(-1)[at] & _ACTIONS
+        return np.where(at < 0, 0, words.astype(np.int64))
+
     def lookup(self, address: Address) -> tuple[Network, bool] | None:
         """The longest prefix that has `address`, and whether it is denied."""
         bits = Prefixes.of([(network_of(address), True)])

@@ -118,6 +118,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 handler.request_deserializer,
                 handler.response_serializer,
             )
+        if handler.stream_unary:
+            return grpc.stream_unary_rpc_method_handler(
+                _unary(handler.stream_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         return grpc.unary_stream_rpc_method_handler(
             _stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
         )

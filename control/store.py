@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from accel.control import prefix_store
 from accel.control.placement import Placement, Pool, Slot, pool_of
 from accel.control.rows import backend_of, columns, object_of, service_of, text_of
 from accel.control.state import Change, State
@@ -52,7 +53,7 @@ ALTER TABLE services ADD COLUMN guard TEXT NOT NULL DEFAULT '{}';
 -- The highest rate without an attack that a guard has seen.
 CREATE TABLE quiet_rates (service TEXT PRIMARY KEY, rate REAL NOT NULL) WITHOUT ROWID;
 """
-_STEPS = (_FIRST, _GUARDS)
+_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA)
 """What makes a file of each schema version of one of the version before; 0 is a new one."""
 SCHEMA_VERSION = len(_STEPS)
 _SERVICE = "name, address, port, protocol, ring_size, revision, guard, number, generation"
@@ -66,7 +67,9 @@ class Store:
         self.path = path
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=prefix_store.WAIT
+            )
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if version == 0 and tables:
