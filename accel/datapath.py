@@ -32,6 +32,7 @@ from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.prefix_list import Network, Prefixes
 from accel.prefixes import PrefixTable
 from accel.rings import Rings
+from accel.samples import SampleReader, Samples
 from accel.table import ServiceTable
 from accel.verdicts import Verdict
 
@@ -84,6 +85,7 @@ class DataPath:
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
         self._guards = Guards(maps)
+        self._samples = SampleReader(maps.fds["samples"])
         self._prefixes = PrefixTable(maps)
         self._preparing = Lock()
         self._guard_loaded = False
@@ -275,6 +277,10 @@ class DataPath:
     def guard_counts(self, selection: Selection) -> GuardCounts:
         """What the guards of these services have counted so far: see accel.guard_counts."""
         return read(selection, self._service_cells, self._backend_cells)
+
+    def read_samples(self) -> Samples:
+        """Packets that were not let through, a few of them, since the last time."""
+        return self._samples.read()
 
     def noted_counts(self, index: int) -> Counts:
         """What guards at level monitor would have done: packets and bytes by verdict."""

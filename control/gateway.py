@@ -24,6 +24,7 @@ from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
 from accel.control.plans import Plan
+from accel.control.samples_kept import KeptSamples
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
@@ -68,8 +69,10 @@ class Gateway:
         self.keys = keys or KeyRing()
         self._host = host or HostNeeds()
         self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
+        self.samples = KeptSamples(data_path, clock)
         self._ticker = GuardTicker(
             guards=self.guards,
+            samples=self.samples,
             keys=self.keys,
             data_path=data_path,
             exclusively=self.exclusively,
@@ -160,6 +163,7 @@ class Gateway:
             if change.before is None and isinstance(change.after, Service):
                 index = after.placement.services.taken[change.after.name].number
                 self.data_path.reset_service(index)
+                self.samples.forget(index)
             elif change.before is None and isinstance(change.after, Backend):
                 self.data_path.reset_backend(
                     after.placement.backends.taken[change.after.key].number
@@ -253,6 +257,7 @@ class Gateway:
 
     def _tell_attacks(self, attacks: Sequence[Attack]) -> None:
         log_attacks(attacks)
+        self.hub.publish([Event(revision=self.state.revision, attack=a) for a in attacks])
 
     # Watching
 

@@ -11,6 +11,7 @@ from accel.control.attacks import Attack
 from accel.control.guard_keys import KeyRing
 from accel.control.guards import Guards
 from accel.control.needs import DataPath
+from accel.control.samples_kept import KeptSamples
 from accel.errors import AccelError
 
 TICK = 0.1  # seconds
@@ -31,6 +32,7 @@ class GuardTicker:
         self,
         *,
         guards: Guards,
+        samples: KeptSamples,
         keys: KeyRing,
         data_path: DataPath,
         exclusively: Exclusively,
@@ -38,6 +40,7 @@ class GuardTicker:
         save: Callable[[Mapping[str, float]], None],
     ) -> None:
         self._guards = guards
+        self._samples = samples
         self._keys = keys
         self._data_path = data_path
         self._exclusively = exclusively
@@ -63,6 +66,7 @@ class GuardTicker:
                     self._tell(attacks)
                 if self._guards.due():
                     await self._exclusively(self._guards.settle)
+                self._samples.tick()
                 if began >= save_at:
                     save_at = began + SAVE_EVERY
                     await asyncio.to_thread(self.save)

@@ -10,12 +10,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from accel.control.gateway import Gateway
+from accel.control.guard_servicer import GuardServicer
 from accel.control.key_servicer import KeyServicer
 from accel.control.rpc_errors import ErrorInterceptor
 from accel.control.servicer import Servicer
 from accel.control.tls import Tls
 from accel.errors import HostError
-from accel.v1 import gateway_pb2, gateway_pb2_grpc, keys_pb2, keys_pb2_grpc
+from accel.v1 import (
+    gateway_pb2,
+    gateway_pb2_grpc,
+    guard_pb2,
+    guard_pb2_grpc,
+    keys_pb2,
+    keys_pb2_grpc,
+)
 
 MESSAGE_BYTES = 64 << 20  # 100,000 backends take about 10 MB
 _SOCKET_MODE = 0o660
@@ -37,9 +45,11 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
         ),
     )
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(Servicer(gateway), server)
+    guard_pb2_grpc.add_GuardServiceServicer_to_server(GuardServicer(gateway), server)
     keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(gateway), server)
     named = (
         gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
+        guard_pb2.DESCRIPTOR.services_by_name["GuardService"].full_name,
         keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name,
     )
     checks = health.aio.HealthServicer()

@@ -24,7 +24,7 @@ def collect(
         state.service(only)
     flows = data_path.known_flows()
     return gateway_pb2.GetStatsResponse(
-        gateway=_counts(data_path.gateway_counts()),
+        gateway=counts_of(data_path.gateway_counts()),
         services=[
             _service(state.placed(name, next_hop), data_path, flows)
             for name in sorted(state.services)
@@ -38,11 +38,12 @@ def _service(placed: PlacedService, data_path: DataPath, flows: Any) -> Any:
     counts = data_path.service_counts(placed.index)
     return gateway_pb2.ServiceStats(
         service=placed.service.name,
-        verdicts=_counts({v: c for v, c in counts.items() if not v.forward}),
+        verdicts=counts_of({v: c for v, c in counts.items() if not v.forward}),
+        noted=counts_of(data_path.noted_counts(placed.index)),
         backends=[
             gateway_pb2.BackendStats(
                 backend=b.backend.name,
-                verdicts=_counts(data_path.backend_counts(b.number)),
+                verdicts=counts_of(data_path.backend_counts(b.number)),
                 # The ring gives each its share of the slots to within one slot.
                 ring_share=b.backend.weight / total if admitted(b) else 0.0,
                 known_flows=int(flows[b.number]),
@@ -52,7 +53,7 @@ def _service(placed: PlacedService, data_path: DataPath, flows: Any) -> Any:
     )
 
 
-def _counts(counts: Counts) -> list[Any]:
+def counts_of(counts: Counts) -> list[Any]:
     """Those that are not zero."""
     return [
         gateway_pb2.VerdictCount(verdict=verdict.label, packets=packets, bytes=size)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from accel import guard_message
+from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError
@@ -214,6 +215,10 @@ def put_change(into: Any, change: Change, hop_of: Callable[[Backend], Hop]) -> N
 def event_message(event: Event, hop_of: Callable[[Backend], Hop]) -> Any:
     """One answer of Watch."""
     message = gateway_pb2.WatchResponse(revision=event.revision)
+    if event.change is None:
+        assert event.attack is not None
+        _put_attack(message.attack, event.attack)
+        return message
     if event.hops is None:
         put_change(message.change, event.change, hop_of)
         return message
@@ -223,6 +228,14 @@ def event_message(event: Event, hop_of: Callable[[Backend], Hop]) -> Any:
     put_backend(message.change.backend_before, backend, event.hops[0])
     put_backend(message.change.backend_after, backend, event.hops[1])
     return message
+
+
+def _put_attack(into: Any, attack: Attack) -> None:
+    into.service = attack.service
+    into.started = attack.started
+    into.monitored = attack.monitored
+    into.excess_per_second = attack.excess
+    into.seconds = attack.seconds
 
 
 def _known(values: Mapping[Any, T], number: int, path: str) -> T:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.errors import LaggedError, UnreachableError
 from accel.nexthop import Unresolved
@@ -16,11 +17,15 @@ QUEUE_LENGTH = 100_000  # events that may wait for one watcher, beside one whole
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A change at `revision`; `hops` is set if only the next hop changed: before and after."""
+    """A change at `revision`; `hops` is set if only the next hop changed: before and after.
+
+    Or an attack that began or ended, while the store was at `revision`.
+    """
 
     revision: int
-    change: Change
+    change: Change | None = None
     hops: tuple[NextHop | Unresolved | None, NextHop | Unresolved] | None = None
+    attack: Attack | None = None
 
 
 class Watcher:

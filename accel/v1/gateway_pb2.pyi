@@ -218,12 +218,28 @@ class WatchRequest(_message.Message):
     def __init__(self, from_revision: _Optional[int] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ("revision", "change")
+    __slots__ = ("revision", "change", "attack")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
+    ATTACK_FIELD_NUMBER: _ClassVar[int]
     revision: int
     change: Change
-    def __init__(self, revision: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+    attack: Attack
+    def __init__(self, revision: _Optional[int] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., attack: _Optional[_Union[Attack, _Mapping]] = ...) -> None: ...
+
+class Attack(_message.Message):
+    __slots__ = ("service", "started", "monitored", "excess_per_second", "seconds")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    MONITORED_FIELD_NUMBER: _ClassVar[int]
+    EXCESS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    started: bool
+    monitored: bool
+    excess_per_second: float
+    seconds: float
+    def __init__(self, service: _Optional[str] = ..., started: bool = ..., monitored: bool = ..., excess_per_second: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class GetStatsRequest(_message.Message):
     __slots__ = ("service",)
@@ -250,14 +266,16 @@ class VerdictCount(_message.Message):
     def __init__(self, verdict: _Optional[str] = ..., packets: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
 
 class ServiceStats(_message.Message):
-    __slots__ = ("service", "verdicts", "backends")
+    __slots__ = ("service", "verdicts", "backends", "noted")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
+    NOTED_FIELD_NUMBER: _ClassVar[int]
     service: str
     verdicts: _containers.RepeatedCompositeFieldContainer[VerdictCount]
     backends: _containers.RepeatedCompositeFieldContainer[BackendStats]
-    def __init__(self, service: _Optional[str] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[BackendStats, _Mapping]]] = ...) -> None: ...
+    noted: _containers.RepeatedCompositeFieldContainer[VerdictCount]
+    def __init__(self, service: _Optional[str] = ..., verdicts: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ..., backends: _Optional[_Iterable[_Union[BackendStats, _Mapping]]] = ..., noted: _Optional[_Iterable[_Union[VerdictCount, _Mapping]]] = ...) -> None: ...
 
 class BackendStats(_message.Message):
     __slots__ = ("backend", "verdicts", "ring_share", "known_flows")

@@ -26,6 +26,7 @@ from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.placed import Limits, NextHop, PlacedService
+from accel.samples import SAMPLE, Samples
 from accel.verdicts import Verdict
 
 UNREACHABLE = ipaddress.ip_network("10.99.0.0/16")
@@ -44,6 +45,7 @@ class FakeDataPath:
         self.broken = False
         self.stances: dict[int, Stance] = {}
         self.counted: dict[int, dict[Counted, int]] = {}
+        self.samples = np.zeros(0, SAMPLE)
         self.keys: list[GuardKeys] = []
         self._attachments: dict[str, Attachment] = {}
 
@@ -77,6 +79,10 @@ class FakeDataPath:
     def guard_counts(self, selection: Selection, /) -> GuardCounts:
         rows = [self.counted.get(int(index), {}) for index in selection.indices]
         return np.array([[row.get(c, 0) for c in Counted] for row in rows], np.int64)
+
+    def read_samples(self) -> Samples:
+        taken, self.samples = self.samples, np.zeros(0, SAMPLE)
+        return taken
 
     def noted_counts(self, index: int, /) -> Counts:
         return {Verdict["CHALLENGED"]: (3 * index, 300 * index)}
