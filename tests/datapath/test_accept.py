@@ -1,0 +1,292 @@
+"""The backend's side of mode cookie-backend: bpf/accept_cookie.c by BPF_PROG_TEST_RUN."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cookie_model import Asked, cookie, option_bits
+from scapy.all import (
+    IP,
+    TCP,
+    UDP,
+    Ether,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    Packet,
+    Raw,
+)
+
+from accel import probes
+from accel.accept import VERDICTS, Accept, CookieKeys, check_settings
+from accel.backend_verdicts import read_verdicts
+from accel.errors import HostError, NotFoundError
+from accel.guard import Stance
+from accel.guard_secret import COOKIE, derive_key, keys_around
+from accel.lab.namespace import Namespace
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")
+
+SECRET = bytes(range(32))
+NOW = 29_700_002  # a generation
+CLIENT = {4: "198.51.100.7", 6: "2001:db8:c::7"}
+SERVER = {4: "127.0.0.1", 6: "::1"}
+FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+ISN = 0xFFFF_FFFF
+LINUX = Asked(mss=1460, scale=7, sack=True, time=b"\0\0\0\7")
+TIMESTAMPS = [("NOP", None), ("NOP", None), ("Timestamp", (8, 5))]
+# A test run's packet is not at TC ingress, where alone the kernel gives request sockets.
+TAKEN = ("accepted", "refused")
+
+
+def keys(generation: int = NOW) -> CookieKeys:
+    return CookieKeys(generation=generation, keys=keys_around(SECRET, COOKIE, generation))
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Namespace]:
+    """Where test runs look for sockets: a namespace that nobody else listens in."""
+    namespace = Namespace(f"accept-{os.getpid()}")
+    yield namespace
+    namespace.remove()
+
+
+@pytest.fixture(scope="module")
+def listening(home: Namespace) -> Iterator[dict[int, int]]:
+    """A listener over each version, by its port."""
+    with home.entered():
+        made = {v: socket.create_server((SERVER[v], 0), family=FAMILY[v]) for v in (4, 6)}
+    yield {version: listener.getsockname()[1] for version, listener in made.items()}
+    for listener in made.values():
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Accept]:
+    try:
+        probes.made_request()
+    except OSError as error:
+        pytest.skip(f"this kernel makes no request sockets by a program: {error.strerror}")
+    accept = Accept()
+    yield accept
+    accept.close()
+
+
+@pytest.fixture
+def accept(loaded: Accept) -> Accept:
+    loaded.set_keys(keys(NOW + 100))  # nothing of an earlier test is valid
+    loaded.set_keys(keys())
+    loaded.set_keys(keys())
+    return loaded
+
+
+def verdict(accept: Accept, home: Namespace, packet: Packet) -> str:
+    """What the program makes of it."""
+    before = accept.counts()
+    with home.entered():
+        accept.run(bytes(packet))
+    (seen,) = (v for v, count in accept.counts().items() if count != before[v])
+    return seen.name
+
+
+def acknowledging(
+    version: int,
+    port: int,
+    *,
+    generation: int = NOW,
+    seq: int = 1,
+    ack: int = 1,
+    announced: int = Stance().wscale,
+    asked: Asked = LINUX,
+    flags: str = "A",
+    between: Packet | None = None,
+    secret: bytes = SECRET,
+    client: int = 40001,
+) -> Packet:
+    """The segment that acknowledges a gateway's cookie."""
+    source, server = CLIENT[version], SERVER[version]
+    made = cookie(
+        derive_key(secret, COOKIE, generation),
+        generation,
+        socket.inet_pton(FAMILY[version], source),
+        socket.inet_pton(FAMILY[version], server),
+        (40001).to_bytes(2, "big") + port.to_bytes(2, "big"),
+        isn=ISN,
+        bits=option_bits(version, asked, ecn=False),
+        announced=announced,
+    )
+    ip = IP(src=source, dst=server) if version == 4 else IPv6(src=source, dst=server)
+    header = TCP(
+        sport=client,
+        dport=port,
+        flags=flags,
+        seq=(ISN + seq) % 2**32,
+        ack=(made + ack) % 2**32,
+        options=TIMESTAMPS if asked.time else [],
+    )
+    return Ether() / (ip / between if between else ip) / header
+
+
+VALID = {
+    "its own key": {},
+    "the key before": {"generation": NOW - 1},
+    "the key to come": {"generation": NOW + 1},
+    "data on it": {"flags": "PA"},
+    "its end on it": {"flags": "FA"},
+    "no options": {"asked": Asked()},
+    "a small MSS": {"asked": Asked(mss=1300, sack=True)},
+}
+BAD = {
+    "the key of long before": {"generation": NOW - 2},
+    "a key of long after": {"generation": NOW + 2},
+    "a foreign key": {"secret": bytes(32)},
+    "another window scale": {"announced": 9},
+    "seq one less": {"seq": 0},
+    "seq one more": {"seq": 2},
+    "ack one less": {"ack": 0},
+    "ack one more": {"ack": 2},
+    "other options": {"ack": 1 + (1 << 23)},
+    "another port": {"client": 40002},
+}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("name", VALID)
+def test_a_valid_cookie(
+    accept: Accept, home: Namespace, listening: dict[int, int], name: str, version: int
+) -> None:
+    packet = acknowledging(version, listening[version], **VALID[name])  # type: ignore[arg-type]
+    assert verdict(accept, home, packet) in TAKEN
+    with_data = packet / Raw(b"GET / HTTP/1.1\r\n")
+    assert verdict(accept, home, with_data) in TAKEN
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_cookie(
+    accept: Accept, home: Namespace, listening: dict[int, int], name: str, version: int
+) -> None:
+    packet = acknowledging(version, listening[version], **BAD[name])  # type: ignore[arg-type]
+    assert verdict(accept, home, packet) == "bad_cookie"
+
+
+def test_headers_in_front_of_tcp(
+    accept: Accept, home: Namespace, listening: dict[int, int]
+) -> None:
+    for between in (IPv6ExtHdrHopByHop(), IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt()):
+        packet = acknowledging(6, listening[6], between=between)
+        assert verdict(accept, home, packet) in TAKEN
+    packet = acknowledging(4, listening[4])
+    packet[IP].options = b"\x01" * 8
+    assert verdict(accept, home, packet) in TAKEN
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_no_answer_to_a_cookie(
+    accept: Accept, home: Namespace, listening: dict[int, int], version: int
+) -> None:
+    port = listening[version]
+    for flags in ("S", "SA", "R", "RA", "F", ""):
+        packet = acknowledging(version, port, flags=flags)
+        assert verdict(accept, home, packet) == "not_ack", flags
+    assert verdict(accept, home, acknowledging(version, 9)) == "no_listener"
+    packet = acknowledging(version, port)
+    packet[TCP].dataofs = 4
+    assert verdict(accept, home, packet) == "broken"
+
+
+def test_what_is_no_tcp(accept: Accept, home: Namespace, listening: dict[int, int]) -> None:
+    packet = acknowledging(4, listening[4])
+    packet[IP].flags = "MF"
+    assert verdict(accept, home, packet) == "not_tcp"
+    packet = acknowledging(6, listening[6], between=IPv6ExtHdrFragment(m=1))
+    assert verdict(accept, home, packet) == "not_tcp"
+    udp = Ether() / IP(dst="127.0.0.1") / UDP() / Raw(bytes(40))
+    assert verdict(accept, home, udp) == "not_tcp"
+    arp = Ether(type=0x0806) / Raw(bytes(46))
+    assert verdict(accept, home, arp) == "not_tcp"
+    cut = bytes(acknowledging(4, listening[4]))[: 14 + 20 + 10]
+    assert verdict(accept, home, Ether(cut)) == "broken"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_connection_that_is_known_is_left_alone(
+    accept: Accept, home: Namespace, version: int
+) -> None:
+    with home.entered():
+        listener = socket.create_server((SERVER[version], 0), family=FAMILY[version])
+        there = socket.create_connection(listener.getsockname()[:2])
+    try:
+        header = TCP(sport=there.getsockname()[1], dport=listener.getsockname()[1], flags="A")
+        ip = IP if version == 4 else IPv6
+        packet = Ether() / ip(src=SERVER[version], dst=SERVER[version]) / header
+        assert verdict(accept, home, packet) == "known"
+    finally:
+        there.close()
+        listener.close()
+
+
+def test_before_there_are_keys_nothing_is_valid(home: Namespace, listening: dict[int, int]) -> None:
+    fresh = Accept()
+    try:
+        zero = acknowledging(4, listening[4], secret=b"", generation=0)
+        assert verdict(fresh, home, zero) == "bad_cookie"
+        assert verdict(fresh, home, acknowledging(4, listening[4])) == "bad_cookie"
+        fresh.set_keys(keys())
+        assert verdict(fresh, home, acknowledging(4, listening[4])) in TAKEN
+    finally:
+        fresh.close()
+
+
+def test_after_a_leap_former_keys_are_valid_until_the_next_roll(
+    accept: Accept, home: Namespace, listening: dict[int, int]
+) -> None:
+    port = listening[4]
+    accept.set_keys(keys(NOW + 7))
+    for generation in (NOW - 1, NOW, NOW + 1, NOW + 6, NOW + 7, NOW + 8):
+        packet = acknowledging(4, port, generation=generation)
+        assert verdict(accept, home, packet) in TAKEN, generation - NOW
+    accept.set_keys(keys(NOW + 8))
+    for generation, valid in ((NOW, False), (NOW + 6, False), (NOW + 7, True), (NOW + 9, True)):
+        packet = acknowledging(4, port, generation=generation)
+        assert (verdict(accept, home, packet) in TAKEN) == valid, generation - NOW
+
+
+def test_settings_say_what_to_set(tmp_path: Path) -> None:
+    names = ("syncookies", "window_scaling", "sack", "timestamps", "ecn")
+    for name in names:
+        (tmp_path / f"tcp_{name}").write_text("2\n")
+    check_settings(tmp_path)
+    (tmp_path / "tcp_sack").write_text("0\n")
+    (tmp_path / "tcp_ecn").write_text("0\n")
+    with pytest.raises(HostError, match=r"net.ipv4.tcp_sack and net.ipv4.tcp_ecn must not") as said:
+        check_settings(tmp_path)
+    assert "sysctl -w net.ipv4.tcp_sack=1 net.ipv4.tcp_ecn=2" in said.value.hint
+
+
+def test_an_interface_that_is_not_there(accept: Accept) -> None:
+    with pytest.raises(NotFoundError, match="no interface 'nowhere'"):
+        accept.attach("nowhere")
+
+
+def test_a_kernel_without_the_function_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> int:
+        raise OSError(2, f"no {name} in this kernel")
+
+    monkeypatch.setattr("accel.accept.function_id", missing)
+    with pytest.raises(HostError, match="no bpf_sk_assign_tcp_reqsk in this kernel") as said:
+        Accept()
+    assert "6.8" in said.value.hint
+
+
+def test_verdicts_are_those_of_the_list() -> None:
+    assert read_verdicts("accept_verdicts.h") == VERDICTS
+    assert {v.name for v in VERDICTS} >= {"accepted", "bad_cookie", "time_wait", "refused"}
+    assert {v.action for v in VERDICTS} == {"PASS"}
+    assert dataclasses.is_dataclass(VERDICTS[0])
