@@ -16,6 +16,7 @@ from accel.errors import AccelError
 
 TICK = 0.1  # seconds
 GREATEST_SHARE = 0.1  # of the time that may go into ticks: they are rarer where they are dear
+LONGEST_PAUSE = 0.5  # seconds, also after a tick that had to wait while the guard was compiled
 SAVE_EVERY = 60.0  # seconds
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ class GuardTicker:
             except Exception:  # a bug of ours: the next tick may be better
                 _log.exception("an error inside acceld")
             spent = time.monotonic() - began
-            await asyncio.sleep(max(TICK - spent, spent / GREATEST_SHARE - spent))
+            rest = max(TICK - spent, spent / GREATEST_SHARE - spent)
+            await asyncio.sleep(min(rest, LONGEST_PAUSE))
 
     def save(self) -> None:
         """Store what was learned, if it is much else than what was stored last."""
