@@ -79,6 +79,10 @@ class Rig:
         self._guarded |= set(stances)
         self.datapath.set_stances(stances)
 
+    def slow_down(self, factor: int) -> None:
+        """All rates are so many times slower: tokens take longer than any test."""
+        self._maps.words("guards").view(np.uint32).reshape(-1, 16)[:, 4:] *= np.uint32(factor)
+
     @property
     def keys(self) -> GuardKeys:
         """The guard's, as they were set."""
@@ -126,6 +130,11 @@ class Rig:
     def pass_time(self, seconds: float) -> None:
         """For the guard, seconds pass."""
         self._clock.pass_by(seconds)
+
+    def forget_times(self) -> None:
+        """What the guard has noted with a time."""
+        for name in _TIMES:
+            self._maps.words(name)[:] = 0
 
     @property
     def passed(self) -> int:

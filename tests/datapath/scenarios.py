@@ -10,6 +10,7 @@ from random import Random
 from hypothesis import strategies as st
 from world import mac
 
+from accel.guard import GuardMode, Level, Rate, Rule, Stance
 from accel.model import Backend, Mode, Protocol, Service, State
 from accel.placed import NextHop, PlacedBackend, PlacedService
 
@@ -118,3 +119,25 @@ def changed(services: list[PlacedService], random: Random) -> list[PlacedService
     now = random.choice(changes)()
     left = placed.backends[:which] + ((now,) if now else ()) + placed.backends[which + 1 :]
     return [*services[:at], replace(placed, backends=left), *services[at + 1 :]]
+
+
+LEVELS = (Level.OFF, Level.MONITOR, Level.ON, Level.ON)
+BURSTS = (0, 1, 2, 3, 5, 8)
+
+
+def stances(services: list[PlacedService], random: Random) -> dict[int, Stance]:
+    """What each service's guard does from now on; a third of them nothing."""
+    return {placed.index: stance(random) for placed in services if random.random() < 0.67}
+
+
+def stance(random: Random) -> Stance:
+    """Any levels, and rates of one packet per second."""
+    levels = {rule: random.choice(LEVELS) for rule in Rule}
+    if random.random() < 0.1:
+        levels[Rule.SYN] = Level.LINGER
+    bursts = [random.choice(BURSTS) for _ in range(6)]
+    return Stance(
+        mode=random.choice((GuardMode.AUTH, GuardMode.RETRANSMIT)),
+        levels=levels,
+        rates=tuple(Rate(per_second=burst and 1, burst=burst) for burst in bursts),
+    )

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from guard_model import Challenged, GuardModel
 from hash_model import mixed, multilinear, ring_hash
-from leaving_model import echo_reply, overhead, to_backend, too_big
+from leaving_model import challenge, echo_reply, overhead, to_backend, too_big
 from packet_model import (
     ICMP,
     ICMP_HEADER,
@@ -35,7 +36,7 @@ ECHO_REQUEST = {4: 8, 6: 128}
 ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
 FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
 PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
-ANSWERED = {"ECHO", "TOO_BIG"}
+ANSWERED = {"ECHO", "TOO_BIG", "CHALLENGED"}
 Key = tuple[bytes, bytes, int]  # address, port, protocol
 Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
 
@@ -79,7 +80,9 @@ class Found:
 class GatewayModel:
     """A gateway's state. `keys` are the 14 words of the flow key, `buckets` a power of two."""
 
-    def __init__(self, *, keys: Sequence[int], buckets: int) -> None:
+    def __init__(self, *, keys: Sequence[int], buckets: int, guard: GuardModel) -> None:
+        self.guard = guard
+        self.noted: dict[tuple[int, str], tuple[int, int]] = {}
         self._tag_key, self._bucket_key = keys[:7], keys[7:]
         self._buckets: list[list[Flow | None]] = [[None] * WAYS for _ in range(buckets)]
         self.epoch = 0
@@ -112,6 +115,7 @@ class GatewayModel:
     def next_epoch(self) -> None:
         """Flows that were idle for longer than their lifetime are gone."""
         self.epoch += 1
+        self.guard.next_epoch()
         for bucket in self._buckets:
             for way, flow in enumerate(bucket):
                 if flow and self.epoch - flow.epoch > LIFETIME:
@@ -132,6 +136,10 @@ class GatewayModel:
         place = ("backend", done.backend) if forwarded else ("service", done.service)
         packets, size = self.counts.get((*place, done.verdict), (0, 0))
         self.counts[(*place, done.verdict)] = packets + 1, size + len(frame)
+        for noted in self.guard.noted:
+            packets, size = self.noted.get(noted, (0, 0))
+            self.noted[noted] = packets + 1, size + len(frame)
+        self.guard.noted.clear()
         return done
 
     def _decide(self, frame: bytes) -> Decision:
@@ -149,14 +157,33 @@ class GatewayModel:
                 protocol=ip.protocol,
                 syn=ip.syn,
             )
-            return self._steer(frame, ip, found)
+            return self._guarded(frame, ip, found)
         if ip.protocol not in (TCP, UDP, *ICMP.values()):
             raise EndsAs("NOT_SERVICE")
         if ip.later_fragment:
             raise EndsAs("FRAGMENT")
         if ip.protocol in (TCP, UDP):
             raise EndsAs("BAD_TRANSPORT")
+        self.guard.filter(ip, self._guard_of(ip.destination), 0)
         return self._icmp(frame, ip)
+
+    def _guard_of(self, address: bytes) -> int:
+        """That of an address's first guarded service; 0 for none."""
+        here = (s.index for s in self._services if s.service.address.packed == address)
+        return min((i for i in here if not self.guard.is_idle(i)), default=0)
+
+    def _guarded(self, frame: bytes, ip: Headers, found: Found) -> Decision:
+        """Steered, if the guard has nothing against it."""
+        index = found.placed.index
+        try:
+            self.guard.filter(ip, index, index)
+            self.guard.opening(ip, index)
+            return self._steer(frame, ip, found)
+        except Challenged as answer:
+            back = challenge(frame, ip, answer.args[0])
+            return Decision(verdict="CHALLENGED", action="XDP_TX", frame=back, service=index)
+        except EndsAs as end:
+            return replace(_ended(str(end), frame), service=index)
 
     def _icmp(self, frame: bytes, ip: Headers) -> Decision:
         if ip.protocol != ICMP[ip.version]:
@@ -209,6 +236,8 @@ class GatewayModel:
                 flow.epoch = self.epoch
                 flow.confirmed = True
         else:
+            if not found.quoted:
+                self.guard.stray(ip, index)
             chosen = self._choose(found)
             if not chosen:
                 return replace(_ended("NO_BACKEND", frame), service=index)

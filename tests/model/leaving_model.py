@@ -108,6 +108,21 @@ def too_big(frame: bytes, ip: Headers, mtu: int) -> bytes:
     return frame[6:12] + frame[0:6] + tags + kind + header + body
 
 
+def challenge(frame: bytes, ip: Headers, number: int) -> bytes:
+    """A bare ACK of what was never sent, without options or a window (RFC 9293 3.10.7.3)."""
+    assert ip.ports
+    kind, _ = read_link(frame)
+    tcp = ip.ports[1] + ip.ports[0] + struct.pack("!IIBBHHH", 0, number, 5 << 4, 0x10, 0, 0, 0)
+    pseudo = ip.destination + ip.source + struct.pack("!II", len(tcp), 6)
+    tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
+    header = (
+        ipv4_header(6, len(tcp), ip.destination, ip.source, 0)
+        if ip.version == 4
+        else ipv6_header(6, len(tcp), ip.destination, ip.source, 0, 0)
+    )
+    return frame[6:12] + frame[0:6] + frame[12 : ip.start - 2] + kind + header + tcp
+
+
 def ipv4_header(protocol: int, payload: int, source: bytes, destination: bytes, tos: int) -> bytes:
     """Without options, id 0 and DF (RFC 6864 4.1)."""
     start = struct.pack("!BBHHHBB", 0x45, tos, 20 + payload, 0, 0x4000, TTL, protocol)

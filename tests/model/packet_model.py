@@ -5,7 +5,7 @@ An exception stops the reading, and its text is the verdict. Nothing here looks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ETHERNET, TAG = 14, 4
 TAGS = {b"\x81\x00", b"\x88\xa8"}  # 802.1Q, 802.1ad
@@ -39,8 +39,15 @@ class Headers:
     protocol: int
     upper: int
     later_fragment: bool = False
+    more_fragments: bool = False
     ports: tuple[bytes, bytes] | None = None
-    syn: bool = False
+    flags: int = 0
+    sequence: int = 0
+
+    @property
+    def syn(self) -> bool:
+        """Whether it has the flag, alone or with others."""
+        return bool(self.flags & 0x02)
 
 
 def read_frame(frame: bytes) -> Headers:
@@ -88,6 +95,7 @@ def read_ipv4(data: bytes, start: int, limit: int, *, whole: bool) -> Headers:
             protocol=data[start + 9],
             upper=start + size,
             later_fragment=_number(data, start + 6) & 0x1FFF != 0,
+            more_fragments=_number(data, start + 6) & 0x2000 != 0,
         ),
         whole=whole,
     )
@@ -100,7 +108,7 @@ def read_ipv6(data: bytes, start: int, limit: int, *, whole: bool) -> Headers:
     end = start + 40 + _number(data, start + 4)
     if whole and end > limit:
         raise EndsAs("MALFORMED")
-    protocol, upper, later = _skip_extensions(data, data[start + 6], start + 40, min(end, limit))
+    behind = _skip_extensions(data, data[start + 6], start + 40, min(end, limit))
     return _with_transport(
         data,
         limit,
@@ -111,20 +119,30 @@ def read_ipv6(data: bytes, start: int, limit: int, *, whole: bool) -> Headers:
             source=data[start + 8 : start + 24],
             destination=data[start + 24 : start + 40],
             traffic_class=(data[start] & 15) << 4 | data[start + 1] >> 4,
-            protocol=protocol,
-            upper=upper,
-            later_fragment=later,
+            protocol=behind.protocol,
+            upper=behind.at,
+            later_fragment=behind.later_fragment,
+            more_fragments=behind.more_fragments,
         ),
         whole=whole,
     )
 
 
-def _skip_extensions(data: bytes, kind: int, at: int, limit: int) -> tuple[int, int, bool]:
-    """What is behind them, where, and whether it is the later part of it only."""
-    first = at
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind extension headers, where, and which part of it."""
+
+    protocol: int
+    at: int
+    later_fragment: bool
+    more_fragments: bool
+
+
+def _skip_extensions(data: bytes, kind: int, at: int, limit: int) -> Behind:
+    first, more = at, False
     for _ in range(MOST_EXTENSIONS):
         if kind not in EXTENSIONS:
-            return kind, at, False
+            return Behind(kind, at, False, more)
         if limit - at < 8:
             raise EndsAs("MALFORMED")
         if kind == FRAGMENT:
@@ -137,36 +155,28 @@ def _skip_extensions(data: bytes, kind: int, at: int, limit: int) -> tuple[int, 
             raise EndsAs("MALFORMED")
         if kind == ROUTING and data[at + 3]:
             raise EndsAs("MALFORMED")  # this is not its last destination
-        if kind == FRAGMENT and _number(data, at + 2) >> 3:
-            return data[at], at + size, True
+        if kind == FRAGMENT:
+            more = bool(data[at + 3] & 1)
+            if _number(data, at + 2) >> 3:
+                return Behind(data[at], at + size, True, more)
         kind, at = data[at], at + size
     if kind in EXTENSIONS:
         raise EndsAs("MALFORMED")
-    return kind, at, False
+    return Behind(kind, at, False, more)
 
 
 def _with_transport(data: bytes, limit: int, ip: Headers, *, whole: bool) -> Headers:
-    """With ports, and whether it is a SYN, if the transport header is sound."""
+    """With ports, TCP's flags and sequence number, if the transport header is sound."""
     at, size = ip.upper, min(ip.end, limit) - ip.upper
     if ip.later_fragment or ip.protocol not in (TCP, UDP) or size < 8:
         return ip
-    syn = False
-    if ip.protocol == TCP and whole:
-        if size < 20 or not 20 <= 4 * (data[at + 12] >> 4) <= size:
-            return ip
-        syn = bool(data[at + 13] & 0x02)
-    return Headers(
-        version=ip.version,
-        start=ip.start,
-        end=ip.end,
-        source=ip.source,
-        destination=ip.destination,
-        traffic_class=ip.traffic_class,
-        protocol=ip.protocol,
-        upper=ip.upper,
-        ports=(data[at : at + 2], data[at + 2 : at + 4]),
-        syn=syn,
-    )
+    ip = replace(ip, ports=(data[at : at + 2], data[at + 2 : at + 4]))
+    if ip.protocol != TCP or not whole:
+        return ip
+    if size < 20 or not 20 <= 4 * (data[at + 12] >> 4) <= size:
+        return replace(ip, ports=None)
+    sequence = int.from_bytes(data[at + 4 : at + 8], "big")
+    return replace(ip, flags=data[at + 13], sequence=sequence)
 
 
 def _number(data: bytes, at: int) -> int:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from random import Random
 
+from siphash_model import Key, challenge_number
+
 from accel.model import Address, Protocol, Service
 
 CLIENTS = {
-    4: [ip_address(f"198.51.100.{n}") for n in range(1, 9)],
-    6: [ip_address(f"2001:db8:c::{n:x}") for n in range(1, 9)],
+    4: [ip_address(f"198.51.{100 + n // 5}.{n}") for n in range(1, 9)],
+    6: [ip_address(f"2001:db8:{12 + n // 7:x}:{n // 4}::{n:x}") for n in range(1, 9)],
 }
 HOSTS = {4: [ip_address("192.0.2.99")], 6: [ip_address("2001:db8:a::99")]}
 CLIENT_PORTS = (40000, 40001, 40002, 50003, 1, 65535)
@@ -28,10 +30,11 @@ EXTENSIONS = (0, 43, 44, 51, 60)
 
 
 class Traffic:
-    """A stream of frames, all of it drawn from one `random`."""
+    """A stream of frames, all of it drawn from one `random`. `keys` are those of challenges."""
 
-    def __init__(self, random: Random, services: Sequence[Service]) -> None:
+    def __init__(self, random: Random, services: Sequence[Service], keys: Sequence[Key]) -> None:
         self._random = random
+        self._keys = keys
         self._services = services
 
     def frame(self) -> bytes:
@@ -80,6 +83,8 @@ class Traffic:
             client = r.choice(CLIENTS[version])
         else:
             upper = self._transport(protocol, r.choice(CLIENT_PORTS), port)
+            if protocol == Protocol.TCP and r.random() < 0.3:
+                upper = self._of_a_guard(client, address, upper)
             if r.random() < 0.08:  # just below and above what fits
                 size = r.choice(MTUS) - r.choice(OVERHEADS) + r.choice((0, 0, 1))
                 upper = upper.ljust(size - (20 if version == 4 else 40), b"\0")[:size]
@@ -97,6 +102,25 @@ class Traffic:
             offset = r.randrange(16)
         rest = struct.pack("!BBHHH", offset << 4, r.choice(TCP_FLAGS), 512, r.randrange(65536), 0)
         return ports + r.randbytes(8) + rest + options + payload
+
+    def _of_a_guard(self, client: Address, service: Address, upper: bytes) -> bytes:
+        """An answer to a challenge, right or nearly right; or a SYN that is sent again."""
+        r = self._random
+        number = challenge_number(
+            self._keys, r.randrange(4), client.packed, service.packed, upper[:4]
+        )
+        flags, sequence = r.choice(
+            (
+                (0x04, number),
+                (0x04, number),
+                (0x14, number ^ 1 << 29),
+                (0x04, number + r.choice((-1, 1, 1 << 28, 1 << 30))),
+                (0x02, number - 1),
+                *(((0x02, 1000),) * 6),
+            )
+        )
+        sequence %= 1 << 32
+        return upper[:4] + struct.pack("!I", sequence) + upper[8:13] + bytes([flags]) + upper[14:]
 
     def _echo(self, version: int) -> tuple[bytes, int]:
         r = self._random
