@@ -35,16 +35,22 @@ def result(
     unit: str,
     *,
     most: float | None = None,
+    least: float | None = None,
     rounds: int = 1,
     note: str = "",
 ) -> Result:
-    """A figure, and the bar that it is to stay at or below."""
+    """A figure, and the bar that it is to stay at or below, or at or above."""
+    bar, holds = "", None
+    if most is not None:
+        bar, holds = f"<= {most:g}", bool(value <= most)
+    if least is not None:
+        bar, holds = f">= {least:g}", bool(value >= least)
     return Result(
         name=name,
         value=round(value, 4),
         unit=unit,
-        bar="" if most is None else f"<= {most:g}",
-        holds=None if most is None else bool(value <= most),
+        bar=bar,
+        holds=holds,
         rounds=rounds,
         commit=commit(),
         note=note,
