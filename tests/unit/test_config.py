@@ -234,7 +234,7 @@ def _dotted(n: int) -> str:
 _rates = st.builds(
     SourceRate,
     level=st.sampled_from(GuardLevel),
-    source=st.builds(Rate, per_second=st.integers(0, 1_000_000), burst=st.integers(0, 600)),
+    source=st.builds(Rate, per_second=st.integers(0, 1_000_000), burst=st.integers(0, 60)),
     prefix=st.builds(Rate, per_second=st.integers(0, 1_000_000)),
 )
 _guards = st.builds(

@@ -36,6 +36,39 @@ def test_it_is_a_dictionary(steps: list[tuple[bytes, int | None]]) -> None:
         assert {k: v[0] for k, v in ours.items()} == oracle
 
 
+GUARDS = st.integers(0, (1 << 16) - 1)
+
+
+@given(
+    st.dictionaries(KEYS, st.tuples(st.integers(0, 1000), st.integers(1, 1 << 62), GUARDS)),
+    st.lists(st.tuples(KEYS, GUARDS), max_size=40),
+)
+def test_each_entry_has_a_guard_of_its_own(
+    entries: dict[bytes, tuple[int, int, int]], changes: list[tuple[bytes, int]]
+) -> None:
+    ours = table(256)
+    for key, (index, ring, guard) in entries.items():
+        ours.put(key, index, ring, guard)
+    oracle = {key: guard for key, (_, _, guard) in entries.items()}
+    for key, guard in changes:
+        assert ours.set_guard(key, guard) == (key in oracle and oracle[key] != guard)
+        if key in oracle:
+            oracle[key] = guard
+    assert {key: ours.guard(key) for key in oracle} == oracle
+    assert dict(ours.items()) == {key: (i, ring) for key, (i, ring, _) in entries.items()}
+    assert ours.guard(image.service_key(ipaddress.ip_address("203.0.113.1"), 1, 6)) == 0
+
+
+def test_a_guard_moves_with_its_entry() -> None:
+    """Where entries make room for others."""
+    ours = table(64)
+    first = int(ipaddress.ip_address("192.0.2.0"))
+    keys = [image.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(64)]
+    for i, key in enumerate(keys):
+        ours.put(key, i, guard=i)
+        assert [ours.guard(k) for k in keys[: i + 1]] == list(range(i + 1))
+
+
 def test_half_full_is_no_problem_at_full_size() -> None:
     ours = table(2048)
     first = int(ipaddress.ip_address("192.0.2.0"))
