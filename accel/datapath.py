@@ -29,7 +29,8 @@ from accel.guards import GuardKeys, Guards
 from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
 from accel.model import Address
 from accel.placed import Limits, PlacedBackend, PlacedService
-from accel.prefix_list import Network, Prefixes
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes
 from accel.prefixes import PrefixTable
 from accel.rings import Rings
 from accel.samples import SampleReader, Samples
@@ -337,6 +338,10 @@ class DataPath:
 
         return write_and_attach
 
+    def prefix_actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
+        """Of each, 0 if that very prefix is not there, else PREFIX_ALLOW or PREFIX_DENY."""
+        return self._prefixes.actions(prefixes)
+
     def lookup_prefix(self, address: Address) -> tuple[Network, bool] | None:
         """The longest prefix that has `address`, and whether it is denied."""
         return self._prefixes.lookup(address)
@@ -429,6 +434,7 @@ class DataPath:
                 ("backends", backends, limits.backends - 1),
                 ("rings", slots, limits.slots),
                 ("flows", flows, self._maps.words("flows").size),
+                ("prefixes", self.prefix_count, limits.prefixes),
                 ("counters", services + backends, limits.services + limits.backends),
             )
         ]

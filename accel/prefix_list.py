@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel.errors import InvalidError
 from accel.model import Address
+from accel.prefix_form import Network
 
-Network = IPv4Network | IPv6Network
 V4 = 0xFFFF << 32
 """IPv4 addresses are ::ffff:a.b.c.d (RFC 4291 2.5.5.2)."""
 _LOW = (1 << 64) - 1
@@ -114,24 +113,3 @@ def network_of(address: Address, length: int | None = None) -> Network:
     """The prefix of that length, by default of one address, that has `address`."""
     kept = address.max_prefixlen if length is None else length
     return ip_network((address, kept), strict=False)
-
-
-def parse_prefix(text: str, path: str) -> Network:
-    """A prefix, or an address as one of its whole length. Raises InvalidError."""
-    try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        right = ip_network(text, strict=False)
-    except ValueError:
-        raise InvalidError(
-            path,
-            f"{text!r} is not an IPv4 or IPv6 prefix",
-            hint="write it as 192.0.2.0/24 or 2001:db8::/32",
-        ) from None
-    raise InvalidError(
-        path,
-        f"{text} has bits behind its length",
-        hint=f"{right} is the prefix, {text.split('/')[0]} the address",
-    )

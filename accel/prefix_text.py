@@ -18,17 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.errors import CapacityError, InvalidError
+from accel.prefix_form import GREATEST_COMMENT, parse_ttl
 from accel.prefix_list import Prefixes, network_at
 
-GREATEST_COMMENT = 200  # characters
-GREATEST_TTL = 10 * 365 * 86400  # seconds
 _GREATEST_LINE = 1000  # bytes
 _LINE = re.compile(
     rb"\s*(?:(allow|deny)\s+)?([0-9a-fA-F:.]+)(?:/([0-9]{1,3}))?"
     rb"(?:\s+for\s+([0-9a-z]+))?\s*(?:[#;](.*))?\Z"
 )
-_TTL = re.compile(r"(?:\d{1,9}[smhdw])+\Z")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _MAPPED = bytes(10) + b"\xff\xff"
 _FORM = "write it as: deny 192.0.2.0/24 for 2h # why"
 _UNSAID = 2
@@ -135,20 +132,6 @@ class Reader:
     def _error(self, what: bytes, problem: str, hint: str = _FORM) -> InvalidError:
         text = what.decode(errors="replace").strip()
         return InvalidError(f"line {self._line}", f"{text[:80]!r} {problem}", hint=hint)
-
-
-def parse_ttl(text: str, path: str) -> int:
-    """Seconds, as in 90s, 2h, 1d12h. Raises InvalidError."""
-    seconds = 0
-    if _TTL.match(text):
-        seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
-    if not 0 < seconds <= GREATEST_TTL:
-        raise InvalidError(
-            path,
-            f"{text!r} is not a time from 1s to 10 years",
-            hint="write it as 90s, 30m, 2h, 7d or 1d12h",
-        )
-    return seconds
 
 
 def each_once(

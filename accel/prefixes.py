@@ -17,7 +17,8 @@ from accel.errors import CapacityError, InvalidError
 from accel.image import Words
 from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
-from accel.prefix_list import Network, Prefixes, network_of
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes, network_of
 from accel.source import read_constants
 
 _MIX = np.uint64(read_constants("hash.h")["FLOW_KEY_MIX"])

@@ -55,6 +55,7 @@ def main(
             backends=arguments.max_backends,
             flows=arguments.max_flows,
             slots=arguments.max_slots,
+            prefixes=arguments.max_prefixes,
         ).check()
         period = check_period(arguments.key_period)
         if open_data_path is None:
@@ -190,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
         ("backends", "entries for backends of all services; one less can be used"),
         ("flows", "entries of the flow cache; take twice the flows expected at a time"),
         ("slots", "slots of the rings of all services"),
+        ("prefixes", "allowed and denied prefixes; 16 bytes of memory each"),
     ):
         add(
             f"--max-{name}",

@@ -24,6 +24,8 @@ from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
 from accel.control.plans import Plan
+from accel.control.prefix_store import PrefixStore
+from accel.control.prefixes import PrefixBook
 from accel.control.samples_kept import KeptSamples
 from accel.control.state import Change, State
 from accel.control.store import Store
@@ -70,6 +72,9 @@ class Gateway:
         self._host = host or HostNeeds()
         self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
         self.samples = KeptSamples(data_path, clock)
+        self.prefixes = PrefixBook(
+            store=PrefixStore(store.path), data_path=data_path, carry_out=self._carry_out_prefixes
+        )
         self._ticker = GuardTicker(
             guards=self.guards,
             samples=self.samples,
@@ -104,12 +109,14 @@ class Gateway:
         self.hops.follow([Change(before=None, after=b) for b in self.state.every_backend()])
         self.keys.begin(self.data_path)
         self.guards.resume(self._placed(self.state, self.state.services), self._store.quiet_rates())
+        await self.prefixes.start()
         async with self._lock:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
         self._spawn(self._ticker.prepare())
         self._spawn(self._ticker.run())
+        self._spawn(self.prefixes.run())
 
     async def stop(self) -> None:
         """Let a write under way finish; the data path goes on by itself."""
@@ -118,6 +125,7 @@ class Gateway:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.hops.stop()
+        self.prefixes.close()
         self._ticker.save()
 
     async def write(self, plan: Plan, *, validate_only: bool = False) -> Written:
@@ -126,7 +134,7 @@ class Gateway:
 
         If the data path fails, the change is stored and is tried again.
         """
-        return await self._finish(self._write(plan, validate_only=validate_only))
+        return await self.finish(self._write(plan, validate_only=validate_only))
 
     async def _write(self, plan: Plan, *, validate_only: bool) -> Written:
         async with self._lock:
@@ -211,6 +219,9 @@ class Gateway:
                 ) from error
             raise
 
+    async def _carry_out_prefixes(self, write: Callable[[], int]) -> int:
+        return await self.exclusively(lambda: write() + self.guards.prefixes_changed())
+
     # Next hops
 
     def on_too_big(self, errors: Sequence[TooBig]) -> None:
@@ -274,13 +285,13 @@ class Gateway:
 
     async def attach(self, interface: str, xdp_mode: str) -> Attachment:
         """See Interfaces.attach."""
-        return await self._finish(
+        return await self.finish(
             self.exclusively(lambda: self._interfaces.attach(interface, xdp_mode))
         )
 
     async def detach(self, interface: str) -> None:
         """See Interfaces.detach."""
-        await self._finish(self.exclusively(lambda: self._interfaces.detach(interface)))
+        await self.finish(self.exclusively(lambda: self._interfaces.detach(interface)))
 
     # Tasks
 
@@ -310,7 +321,7 @@ class Gateway:
             except Exception:  # a bug of ours: the next second may be better
                 _log.exception("an error inside acceld")
 
-    async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for `work`, which goes on if the caller is cancelled."""
         return await asyncio.shield(self._spawn(work))
 

@@ -113,6 +113,10 @@ class Guards:
         self._stances.clear()
         return self.put(placed.values(), self._services.keys() - placed.keys())
 
+    def prefixes_changed(self) -> int:
+        """The first was loaded, or the last one is gone; or neither. Returns how many writes."""
+        return self._set(self._services)
+
     def look_at_host(self) -> None:
         """To be called every second: what guards go by may be set otherwise now."""
         of_host = [i for i, placed in self._services.items() if uses_host(placed.service.guard)]
@@ -159,11 +163,12 @@ class Guards:
         )
 
     def _set(self, indices: Iterable[int]) -> int:
-        now = self._clock()
+        now, prefixes = self._clock(), self._data_path.prefix_count > 0
         changed: dict[int, Stance] = {}
         for index in set(indices) & self._services.keys():
             placed = self._services[index]
-            stance = self._host.fit(stance_of(placed, self._phase(placed, now)), placed.service)
+            stance = stance_of(placed, self._phase(placed, now), prefixes=prefixes)
+            stance = self._host.fit(stance, placed.service)
             if stance != self._stances.get(index):
                 changed[index] = stance
         writes = self._data_path.set_stances(changed) if changed else 0

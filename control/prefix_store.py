@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from accel.errors import HostError
 from accel.model import Address
-from accel.prefix_list import Network, Prefixes, network_at, network_of, number
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes, network_at, network_of, number
 
 WAIT = 60.0  # seconds that a write waits for another one to this file
 _KEY = 17  # bytes: the address and the prefix length, both of 128 bits

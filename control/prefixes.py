@@ -18,7 +18,8 @@ from accel.control.prefix_store import PrefixStore, Stored
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.maps import CONSTANTS
 from accel.model import Address
-from accel.prefix_list import Network, Prefixes
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes
 from accel.prefix_text import Listed
 
 LOOK = 0.25  # seconds between two looks for what has expired

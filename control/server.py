@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from accel.control.gateway import Gateway
 from accel.control.guard_servicer import GuardServicer
 from accel.control.key_servicer import KeyServicer
+from accel.control.prefix_servicer import PrefixServicer
 from accel.control.rpc_errors import ErrorInterceptor
 from accel.control.servicer import Servicer
 from accel.control.tls import Tls
@@ -23,6 +24,8 @@ from accel.v1 import (
     guard_pb2_grpc,
     keys_pb2,
     keys_pb2_grpc,
+    prefix_pb2,
+    prefix_pb2_grpc,
 )
 
 MESSAGE_BYTES = 64 << 20  # 100,000 backends take about 10 MB
@@ -46,11 +49,13 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
     )
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(Servicer(gateway), server)
     guard_pb2_grpc.add_GuardServiceServicer_to_server(GuardServicer(gateway), server)
+    prefix_pb2_grpc.add_PrefixServiceServicer_to_server(PrefixServicer(gateway), server)
     keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(gateway), server)
     named = (
         gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
         guard_pb2.DESCRIPTOR.services_by_name["GuardService"].full_name,
         keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name,
+        prefix_pb2.DESCRIPTOR.services_by_name["PrefixService"].full_name,
     )
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -21,7 +21,12 @@ def socket_path(options: argparse.Namespace) -> Path:
 
 def client(options: argparse.Namespace) -> Client:
     """A client of the daemon; nothing is sent yet."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its errors come as exceptions, too
+    quiet()
     from accel.client import Client
 
     return Client(socket_path(options), seconds=options.timeout)
+
+
+def quiet() -> None:
+    """To be called before gRPC is imported: its errors come as exceptions, too."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -10,6 +10,7 @@ import ipaddress
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from accel.attach import Attachment
 from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity, Outcome
-from accel.errors import HostError, NotFoundError
+from accel.errors import CapacityError, HostError, NotFoundError
 from accel.guard import OFF, Level, Rule, Stance
 from accel.guard_counts import Counted, Selection
 from accel.guard_counts import Counts as GuardCounts
@@ -26,6 +27,8 @@ from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.placed import Limits, NextHop, PlacedService
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes
 from accel.samples import SAMPLE, Samples
 from accel.verdicts import Verdict
 
@@ -47,6 +50,7 @@ class FakeDataPath:
         self.counted: dict[int, dict[Counted, int]] = {}
         self.samples = np.zeros(0, SAMPLE)
         self.keys: list[GuardKeys] = []
+        self.prefixes: dict[Network, bool] = {}
         self._attachments: dict[str, Attachment] = {}
 
     def _call(self, *call: object) -> None:
@@ -86,6 +90,36 @@ class FakeDataPath:
 
     def noted_counts(self, index: int, /) -> Counts:
         return {Verdict["CHALLENGED"]: (3 * index, 300 * index)}
+
+    @property
+    def prefix_count(self) -> int:
+        return len(self.prefixes)
+
+    def plan_prefixes(
+        self, put: Prefixes, remove: Prefixes | None = None, /, *, only: bool = False
+    ) -> Callable[[], int]:
+        after = {} if only else dict(self.prefixes)
+        after.update(put)
+        for network, _ in remove or ():
+            after.pop(network, None)
+        if len(after) > self.limits.prefixes:
+            raise CapacityError(
+                "prefixes",
+                needed=len(after),
+                limit=self.limits.prefixes,
+                option="--max-prefixes",
+            )
+
+        def write() -> int:
+            self._call("prefixes", len(after))
+            self.prefixes = after
+            return len(after)
+
+        return write
+
+    def prefix_actions(self, prefixes: Prefixes, /) -> Any:
+        found = [self.prefixes.get(network) for network, _ in prefixes]
+        return np.array([0 if deny is None else 1 + deny for deny in found], np.int64)
 
     def set_guard_keys(self, keys: GuardKeys, /) -> None:
         self.keys.append(keys)
