@@ -9,6 +9,7 @@
 #include "challenge.h"
 #include "guard_maps.h"
 #include "filter.h"
+#include "flow.h"
 #include "judge.h"
 #include "local_cookie.h"
 #include "retransmit.h"
@@ -31,6 +32,17 @@ INLINE __u32 answer_of(const struct guard *g)
 					     : VERDICT_COOKIE;
 }
 
+/*
+ * Whether the client uses the ports of a former connection again. The host of that may still wait for
+ * its end (RFC 9293 3.3.2, TIME-WAIT), where a SYN begins anew, but what acknowledges a cookie is
+ * taken for a piece of the old one, and the client waits for ever.
+ */
+INLINE int is_former(struct packet *p)
+{
+	find_flow(p);
+	return p->backend != 0;
+}
+
 INLINE int guard_syn(struct packet *p, const struct guard *g)
 {
 	int verdict;
@@ -48,7 +60,7 @@ INLINE int guard_syn(struct packet *p, const struct guard *g)
 		return GO_ON;
 	}
 	if (g->mode == GUARD_COOKIE_LOCAL)
-		verdict = answer_local_cookie(p, g);
+		verdict = is_former(p) ? GO_ON : answer_local_cookie(p, g);
 	else if (g->mode == GUARD_RETRANSMIT)
 		verdict = wait_for_retransmission(p);
 	else

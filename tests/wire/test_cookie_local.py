@@ -3,6 +3,7 @@ would have made of its own."""
 
 from __future__ import annotations
 
+import itertools
 import socket
 import struct
 import threading
@@ -29,6 +30,7 @@ from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.verdicts import Verdict
 
 PORT = 7000
+PORTS = itertools.count(20000)  # each connection's own: those of a former one go by it
 MEGABYTE = 1 << 20
 INDEX = {4: 1, 6: 2}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -97,8 +99,7 @@ class Network:
             mss={4: mss, 6: mss - 20},
         )
         self.data_path.set_stances(dict.fromkeys(INDEX.values(), stance))
-        for name in ("proven", "flows"):
-            self.data_path._maps.words(name)[:] = 0
+        self.data_path._maps.words("proven")[:] = 0
 
     def count(self, verdict: str, version: int) -> int:
         return self.data_path.service_counts(INDEX[version])[Verdict[verdict]][0]
@@ -127,12 +128,16 @@ def listening(host: Host, version: int, buffer: int = 0) -> Iterator[socket.sock
         yield made
 
 
-def connect(client_host: Host, listener: socket.socket, version: int, size: int = 0) -> Ends:
+def connect(
+    client_host: Host, listener: socket.socket, version: int, size: int = 0, port: int = 0
+) -> Ends:
     """Open a connection, send `size` bytes each way, and tell of both ends."""
     with client_host.namespace.entered():
         client = socket.socket(FAMILY[version])
     with client:
         client.settimeout(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("", port or next(PORTS)))
         client.connect((str(SERVICE[version]), PORT))
         server, _ = listener.accept()
         with server:
@@ -144,7 +149,9 @@ def connect(client_host: Host, listener: socket.socket, version: int, size: int 
                 sending.join()
             client.sendall(b"x")
             assert server.recv(1) == b"x"
-            return _ends(client, server)
+            ends = _ends(client, server)
+        assert client.recv(1) == b""
+        return ends
 
 
 def _receive(sink: socket.socket, size: int) -> bytes:
@@ -221,6 +228,15 @@ def test_a_listener_that_is_new_takes_cookies(network: Network, version: int) ->
             network.answer(cookies=True)  # and all sources are unproven again
             connect(network.lab.client, listener, version)
     assert network.kernel_counts("SyncookiesFailed") == failed
+
+
+@VERSIONS
+def test_the_ports_of_a_connection_that_was_are_used_again(network: Network, version: int) -> None:
+    """The server closed first, and waits for a minute for what is left of it (TIME-WAIT)."""
+    with listening(network.lab.gateway, version) as listener:
+        for _ in range(3):
+            network.answer(cookies=True)
+            connect(network.lab.client, listener, version, port=41000)
 
 
 @VERSIONS
