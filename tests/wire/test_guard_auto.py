@@ -1,0 +1,81 @@
+"""Policy auto: on when a flood begins, off when it is over, under connections that stay open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from steering import SERVICE, errors, packets, url
+from under_attack import SOURCES, Spoils, guard_services, until
+
+from accel.guard import Guard, Policy
+from accel.lab import Lab, Topology
+from accel.lab.daemon import Daemon
+from accel.lab.flood import Kind, at_gateway
+from accel.lab.kept import KeptFlows
+from accel.lab.load import Traffic, curl
+from accel.model import Service
+
+ROUNDS = 2
+RATE = 50_000  # frames per second
+SOME = 20_000  # frames after which what is seen is seen
+GUARD = Guard(policy=Policy.AUTO, on_rate=5_000, hold=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    lab: Lab
+    daemon: Daemon
+    spoils: Spoils
+    services: dict[int, Service]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """Keys roll every two seconds, so handshakes are under way whenever they do."""
+    with Lab(Topology(clients=2 + ROUNDS, near=2, far=0)) as lab:
+        lab.serve(list(SERVICE.values()))
+        with Daemon(lab, options=["--key-period", "2"]) as daemon:
+            services = guard_services(daemon, GUARD, lab.near)
+            yield Place(lab=lab, daemon=daemon, spoils=Spoils(lab.near), services=services)
+
+
+def events(place: Place, version: int, what: str) -> int:
+    """How many of them the log tells of."""
+    return place.daemon.log.read_text().count(f"service {place.services[version].name} is {what}")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_on_and_off_again(place: Place, version: int) -> None:
+    """Connections stay open and new ones are made all the time; strangers come under attack."""
+    lab, daemon, spoils, address = place.lab, place.daemon, place.spoils, SERVICE[version]
+    with KeptFlows(host=lab.client, address=address, count=16) as kept:
+        traffic = Traffic(lab.client, [url(address, path) for path in ("1m", "1k", "", "")])
+        for turn in range(1, ROUNDS + 1):
+            flood = at_gateway(
+                lab, sources=SOURCES[version], to=address, kind=Kind.MIXED, rate=RATE
+            )
+            before = {name: packets(daemon, name) for name in ("challenged", "unknown_flow")}
+            with flood:
+                until(lambda n=turn: events(place, version, "under attack") == n, "the start")
+                for name, seen in before.items():
+                    until(lambda name=name, n=seen: packets(daemon, name) > n, name)
+                until(lambda flood=flood, n=flood.sent: flood.sent - n > SOME, "the flood")
+                reached, sent = spoils.packets, flood.sent
+                assert errors(curl(lab.clients[turn], [url(address)] * 20)) == {}
+                until(lambda flood=flood, n=sent: flood.sent - n > SOME, "the flood")
+                assert (spoils.packets - reached) * 10_000 < flood.sent - sent
+            until(lambda n=turn: events(place, version, "not under attack") == n, "the end")
+        assert traffic.stop().errors == []
+        kept.ask()
+        assert kept.errors() == []
+        assert min(flow.requests for flow in kept.flows) > ROUNDS
+
+
+def test_what_is_quiet_is_not_answered(place: Place) -> None:
+    """After the attacks a stranger's SYN goes to a backend again."""
+    answered = packets(place.daemon, "challenged")
+    for address in SERVICE.values():
+        assert errors(curl(place.lab.clients[-1], [url(address)] * 5)) == {}
+    assert packets(place.daemon, "challenged") == answered
