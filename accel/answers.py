@@ -46,11 +46,25 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Attack:
+    """The start or the end of an attack on a service. `excess_per_second`: packets that no client
+    stands behind, at the end the most there were. `seconds`: at the end, how long it was.
+    """
+
+    service: str
+    started: bool
+    monitored: bool
+    excess_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """A change and the revision of the store that it made."""
+    """A change and the revision of the store that it made; or an attack, and the present one."""
 
     revision: int
-    change: Change
+    change: Change | None = None
+    attack: Attack | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,11 +96,12 @@ class BackendStats:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServiceStats:
-    """`counts` are of the packets that no backend got."""
+    """`counts` are of the packets that no backend got; `noted`: what the guard would have done."""
 
     service: str
     counts: tuple[Count, ...]
     backends: tuple[BackendStats, ...]
+    noted: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

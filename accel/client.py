@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
-from accel import messages
+from accel import guard_answers, messages
 from accel.answers import (
     Attached,
     Change,
@@ -25,11 +25,12 @@ from accel.answers import (
 )
 from accel.errors import AccelError
 from accel.guard import Guard
+from accel.guard_answers import GuardSample, GuardStatus
 from accel.model import Address, Backend, Mode, Protocol, Service, State
 from accel.reach import unreachable
 from accel.remote_errors import from_call
 from accel.v1 import gateway_pb2 as pb
-from accel.v1 import gateway_pb2_grpc
+from accel.v1 import gateway_pb2_grpc, guard_pb2, guard_pb2_grpc
 
 _OPTIONS = (
     # A whole desired state is one message: 100,000 backends take some ten megabytes.
@@ -48,8 +49,9 @@ class Client:
         self._seconds = seconds
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
         self._stub = gateway_pb2_grpc.GatewayServiceStub(self._channel)
+        self._guards = guard_pb2_grpc.GuardServiceStub(self._channel)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -201,11 +203,11 @@ class Client:
         return [messages.change(m) for m in answer.changes], answer.revision
 
     def watch(self, from_revision: int = 0) -> Iterator[Event]:
-        """Changes after that revision (0: from now on), without end."""
+        """Changes after that revision (0: from now on), and attacks, without end."""
         call = self._stub.Watch(pb.WatchRequest(from_revision=from_revision))
         try:
             for answer in call:
-                yield Event(revision=answer.revision, change=messages.change(answer.change))
+                yield messages.event(answer)
         except grpc.RpcError as error:
             raise self._error(error) from None
         finally:
@@ -213,6 +215,19 @@ class Client:
 
     def stats(self, service: str = "") -> Stats:
         return messages.stats(self._call(self._stub.GetStats, pb.GetStatsRequest(service=service)))
+
+    def guards(self, service: str = "") -> list[GuardStatus]:
+        """How the guard of `service` stands, or of all that there are."""
+        answer = self._call(
+            self._guards.GetGuardStatus, guard_pb2.GetGuardStatusRequest(service=service)
+        )
+        return [guard_answers.status(m, messages.counts(m.noted)) for m in answer.guards]
+
+    def guard_samples(self, service: str = "", *, limit: int = 0) -> list[GuardSample]:
+        """The last packets that were not let through, the newest first; `limit` 0 for a few."""
+        request = guard_pb2.ListGuardSamplesRequest(service=service, limit=limit)
+        answer = self._call(self._guards.ListGuardSamples, request)
+        return [guard_answers.sample(m) for m in answer.samples]
 
     def explain(
         self, source: tuple[Address, int], target: Target, *, syn: bool = False

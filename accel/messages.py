@@ -8,10 +8,12 @@ from typing import Any
 from accel import guard_message
 from accel.answers import (
     Attached,
+    Attack,
     BackendStats,
     Change,
     ChangeKind,
     Count,
+    Event,
     Explanation,
     Hop,
     MapUse,
@@ -122,26 +124,43 @@ def change(message: gateway_pb2.Change) -> Change:
     return Change(kind=ChangeKind(message.kind), before=before, after=after)
 
 
-def _counts(messages: Iterable[gateway_pb2.VerdictCount]) -> tuple[Count, ...]:
+def event(message: gateway_pb2.WatchResponse) -> Event:
+    if not message.HasField("attack"):
+        return Event(revision=message.revision, change=change(message.change))
+    seen = message.attack
+    return Event(
+        revision=message.revision,
+        attack=Attack(
+            service=seen.service,
+            started=seen.started,
+            monitored=seen.monitored,
+            excess_per_second=seen.excess_per_second,
+            seconds=seen.seconds,
+        ),
+    )
+
+
+def counts(messages: Iterable[gateway_pb2.VerdictCount]) -> tuple[Count, ...]:
     return tuple(Count(verdict=m.verdict, packets=m.packets, bytes=m.bytes) for m in messages)
 
 
 def stats(message: gateway_pb2.GetStatsResponse) -> Stats:
     return Stats(
-        gateway=_counts(message.gateway),
+        gateway=counts(message.gateway),
         services=tuple(
             ServiceStats(
                 service=of.service,
-                counts=_counts(of.verdicts),
+                counts=counts(of.verdicts),
                 backends=tuple(
                     BackendStats(
                         backend=below.backend,
-                        counts=_counts(below.verdicts),
+                        counts=counts(below.verdicts),
                         ring_share=below.ring_share,
                         known_flows=below.known_flows,
                     )
                     for below in of.backends
                 ),
+                noted=counts(of.noted),
             )
             for of in message.services
         ),

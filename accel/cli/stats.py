@@ -79,6 +79,7 @@ def _service_rates(
             )
             for of in after.backends
         ),
+        noted=_rates(before.noted if before else (), after.noted, seconds),
     )
 
 
@@ -139,4 +140,7 @@ def _verdicts(stats: Stats) -> Iterator[tuple[str, Count]]:
                 bytes=seen.bytes + count.bytes,
             )
         yield from ((of.service, count) for count in total.values())
+        for count in of.noted:
+            verdict = f"({count.verdict}, only noted)"
+            yield of.service, Count(verdict=verdict, packets=count.packets, bytes=count.bytes)
     yield from (("-", count) for count in stats.gateway)

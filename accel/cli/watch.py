@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
+from accel.answers import Attack
 from accel.cli import changes, connect, parser
-from accel.cli.output import emit_each
+from accel.cli.output import amount, emit_each, paint
 from accel.cli.parser import Commands
 
 
@@ -14,8 +16,8 @@ def register(commands: Commands) -> None:
     watch = commands.add_parser(
         "watch",
         help="changes as they happen, until Ctrl-C",
-        description="Changes as they happen, until Ctrl-C: writes, and next hops that are found,"
-        " moved or lost.",
+        description="Changes as they happen, until Ctrl-C: writes, next hops that are found, moved"
+        " or lost, and attacks that begin or end.",
     )
     watch.add_argument(
         "--from-revision",
@@ -30,7 +32,22 @@ def register(commands: Commands) -> None:
 def _watch(options: argparse.Namespace) -> int:
     with connect.client(options) as client:
         for event in client.watch(options.from_revision):
-            plain = {"revision": event.revision, "change": changes.as_plain(event.change)}
-            line = f"{event.revision:>6}  {changes.line(event.change)}"
-            emit_each(options.output, plain, line)
+            plain: dict[str, Any]
+            if event.attack:
+                plain = {"revision": event.revision, "attack": event.attack}
+                line = _attack_line(event.attack)
+            else:
+                assert event.change
+                plain = {"revision": event.revision, "change": changes.as_plain(event.change)}
+                line = changes.line(event.change)
+            emit_each(options.output, plain, f"{event.revision:>6}  {line}")
     return 0
+
+
+def _attack_line(seen: Attack) -> str:
+    rate = f"{amount(seen.excess_per_second)} packets/s without a client"
+    does = ", only monitored" if seen.monitored else ""
+    if seen.started:
+        return paint(f"! service {seen.service}  under attack: {rate}{does}", "red")
+    lasted = f"after {amount(seen.seconds)} s, at most {rate}"
+    return paint(f"! service {seen.service}  attack over {lasted}{does}", "green")

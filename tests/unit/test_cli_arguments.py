@@ -35,6 +35,7 @@ COMMANDS = """\
     detach           take the program off an interface
     status           the daemon, its interfaces and its maps
     stats            packets and bytes by backend and by verdict
+    guard            the guard against floods: status, set, samples
     explain          what would happen to a packet, and why
     watch            changes as they happen, until Ctrl-C
     completion       print a completion script for bash, zsh or fish

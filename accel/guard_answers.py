@@ -1,0 +1,118 @@
+"""What the daemon answers of guards, as plain values."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from accel import guard_message
+from accel.answers import Count
+from accel.guard import UNGUARDED, Guard
+
+T = TypeVar("T")
+
+
+class GuardState(enum.IntEnum):
+    """The numbers are those of the API."""
+
+    OFF = 1
+    QUIET = 2
+    ATTACK = 3
+    LINGER = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardRates:
+    """Packets per second, over the last second: see GuardRates of the API."""
+
+    excess: float
+    total: float
+    syn: float
+    challenged: float
+    proven: float
+    cookies: float
+    cookies_answered: float
+    first_syns: float
+    strays: float
+    dropped: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardThresholds:
+    """Packets per second; `quiet` is the highest total that was seen without an attack."""
+
+    on: float
+    off: float
+    ceiling: float
+    quiet: float
+    learned: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TopSource:
+    """A prefix, and its `share` (0 to 1) of what a service does not let through."""
+
+    prefix: str
+    packets_per_second: float
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardStatus:
+    """How the guard of a service stands; `seconds`: for how long, None if it does nothing.
+
+    `rates` is None with policy off. `noted`: what would have been done, since the beginning.
+    """
+
+    service: str
+    guard: Guard
+    state: GuardState
+    answering: bool
+    seconds: float | None
+    rates: GuardRates | None
+    thresholds: GuardThresholds
+    sources: tuple[TopSource, ...]
+    noted: tuple[Count, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GuardSample:
+    """A packet that was not let through; see GuardSample of the API."""
+
+    seconds_ago: float
+    service: str
+    verdict: str
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    protocol: int
+    tcp_flags: int
+    length: int
+    count: int
+
+
+def status(message: Any, counts: Iterable[Count]) -> GuardStatus:
+    """Of a GuardStatus message, whose noted counts are `counts`."""
+    return GuardStatus(
+        service=message.service,
+        guard=guard_message.guard_of(message, UNGUARDED, "guard"),
+        state=GuardState(message.state),
+        answering=message.answering,
+        seconds=message.seconds if message.HasField("seconds") else None,
+        rates=_like(GuardRates, message.rates) if message.HasField("rates") else None,
+        thresholds=_like(GuardThresholds, message.thresholds),
+        sources=tuple(_like(TopSource, below) for below in message.sources),
+        noted=tuple(counts),
+    )
+
+
+def sample(message: Any) -> GuardSample:
+    return _like(GuardSample, message)
+
+
+def _like(kind: type[T], message: Any) -> T:
+    """A value whose fields have the names of the message's."""
+    return kind(**{f.name: getattr(message, f.name) for f in fields(kind)})  # type: ignore[arg-type]
