@@ -8,6 +8,8 @@ QUICK = (  # loading, running, attaching, adopting; and the devices that only ma
     "tests/unit/test_features.py",
     "tests/datapath/test_parse.py",
     "tests/datapath/test_virtio.py",
+    "tests/datapath/test_guard_retransmit.py",
+    "tests/datapath/test_accept.py",
     "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
     "tests/vm",
 )
@@ -17,8 +19,12 @@ TESTS = (
     "tests/datapath/test_too_big.py",
     "tests/datapath/test_flows.py",
     "tests/datapath/test_decap.py",
+    "tests/datapath/test_guard_auth.py",
+    "tests/datapath/test_guard_cookie_local.py",
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
     "tests/wire/test_modes.py",
+    "tests/wire/test_cookie_local.py::test_requests_are_answered",
+    "tests/wire/test_cookie_backend.py::test_requests_are_answered_and_no_syn_comes_through",
     "tests/wire/test_netlink.py::test_a_vlan_device",
 )
 EACH_SECONDS = 400  # a test, and what sets it up
