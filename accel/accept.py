@@ -21,7 +21,7 @@ from accel.guard import Stance
 from accel.guard_secret import GENERATIONS, Key
 from accel.kernel_types import function_id
 from accel.loader import compile_bpf
-from accel.source import BPF_DIR
+from accel.source import BPF_DIR, read_constants
 
 VERDICTS = read_verdicts("accept_verdicts.h")
 SYSCTLS = Path("/proc/sys/net/ipv4")
@@ -35,6 +35,8 @@ _NEEDED = {
 }
 _ASSIGN = "bpf_sk_assign_tcp_reqsk"
 _PRESENT, _FORMER = range(2)  # in the map
+LEFT_OVER = struct.Struct("!16s16sHH4x")  # struct left_over
+_LEFT_OVERS = read_constants("accept_maps.h")["LEFT_OVERS"]
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
 
@@ -44,6 +46,15 @@ class CookieKeys:
 
     generation: int
     keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOver:
+    """A connection: addresses of 16 bytes, IPv4 as ::ffff:a.b.c.d, and the client's port first."""
+
+    client: bytes
+    server: bytes
+    ports: tuple[int, int]
 
 
 def check_host(sysctls: Path = SYSCTLS) -> None:
@@ -109,6 +120,20 @@ class Accept:
         syscall.map_update(
             self._compiled.map_fd("accept_keys"), number.to_bytes(4, sys.byteorder), value
         )
+
+    def take_left_overs(self) -> list[LeftOver]:
+        """What is in TIME-WAIT in the way of new connections; each is told once."""
+        fd, found = self._compiled.map_fd("left_overs"), []
+        for index in range(_LEFT_OVERS):
+            key = index.to_bytes(4, sys.byteorder)
+            value = syscall.map_lookup(fd, key, LEFT_OVER.size) or bytes(LEFT_OVER.size)
+            client, server, client_port, server_port = LEFT_OVER.unpack(value)
+            if server_port:
+                syscall.map_update(fd, key, bytes(LEFT_OVER.size))
+                found.append(
+                    LeftOver(client=client, server=server, ports=(client_port, server_port))
+                )
+        return found
 
     def attach(self, interface: str) -> None:
         """At the interface's TC ingress, behind what XDP unwraps. Raises NotFoundError."""

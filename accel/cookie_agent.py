@@ -23,6 +23,7 @@ from accel.guard_secret import (
     keys_around,
     read_secret,
 )
+from accel.sock_diag import end_time_wait
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Accepting:
     def __init__(self, *, interface: str, source: KeySource) -> None:
         check_host()
         self._interface = interface
-        self._refused = 0
+        self._before: dict[str, int] = {}
         self._told = False
         self._accept = Accept()
         try:
@@ -97,16 +98,18 @@ class Accepting:
             _log.info("waiting for keys; until then no cookie is accepted on %s", interface)
 
     def refresh(self) -> None:
-        """Roll the keys if it is time, and tell of connections that the kernel refused."""
+        """Roll the keys if it is time, and see to what is in the way of new connections."""
         self._keys.refresh()
-        refused = next(n for v, (n, _) in self.counts().items() if v.name == "refused")
-        if refused > self._refused:
+        counts = {verdict.name: packets for verdict, (packets, _) in self.counts().items()}
+        if counts["time_wait"] > self._before.get("time_wait", 0):
+            self._clear_way()
+        if refused := counts["refused"] - self._before.get("refused", 0):
             _log.warning(
                 "the kernel refused %d connections with valid cookies: see whether the server "
                 "listens by MPTCP, and the net.ipv4.tcp_* settings",
-                refused - self._refused,
+                refused,
             )
-        self._refused = refused
+        self._before = counts
 
     def counts(self) -> Counts:
         """Packets and bytes by verdict."""
@@ -116,6 +119,15 @@ class Accepting:
         """Detach and unload."""
         self._keys.close()
         self._accept.close()
+
+    def _clear_way(self) -> None:
+        """End what is in TIME-WAIT: the client, whose SYN would have, begins anew."""
+        for left in self._accept.take_left_overs():
+            their_port, port = left.ports
+            try:
+                end_time_wait(here=left.server, there=left.client, port=port, their_port=their_port)
+            except OSError as error:
+                _log.warning("cannot end a connection in TIME-WAIT: %s", error.strerror)
 
     def _take(self, keys: CookieKeys) -> None:
         self._accept.set_keys(keys)

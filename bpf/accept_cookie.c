@@ -35,6 +35,24 @@ INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment 
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
+/*
+ * A SYN would have ended what is in TIME-WAIT (RFC 9293 3.10.7.4), but none came here: user space
+ * does, and the client sends its segment again.
+ */
+INLINE int in_the_way(const struct segment *s)
+{
+	__u32 index = __be16_to_cpu(s->p.source_port) % LEFT_OVERS;
+	struct left_over *left = left_overs.lookup(&index);
+
+	if (left) {
+		left->client = s->p.source;
+		left->server = s->p.destination;
+		left->client_port = s->p.source_port;
+		left->server_port = s->p.destination_port;
+	}
+	return ACCEPT_TIME_WAIT;
+}
+
 INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *listener)
 {
 	struct bpf_tcp_req_attrs attrs = {};
@@ -44,7 +62,7 @@ INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *li
 	if (!keys)
 		return ACCEPT_BAD_COOKIE;
 	if (!listener)
-		return ACCEPT_TIME_WAIT;
+		return in_the_way(s);
 	take_timestamps(skb, s, &attrs);
 	fill_request(s, keys, cookie, &attrs);
 	return bpf_sk_assign_tcp_reqsk(skb, listener, &attrs, sizeof(attrs)) ? ACCEPT_REFUSED

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "accept_verdicts.h"
+#include "address.h"
 
 /* By generation modulo 4; the current one is valid, that before, and the one to come. */
 struct accept_keys {
@@ -10,6 +11,18 @@ struct accept_keys {
 	__u32 generation;
 	__u32 wscale; /* what the gateways announce */
 };
+
+/* Addresses and ports whose last connection is in the way of a new one. */
+struct left_over {
+	union address client;
+	union address server;
+	__be16 client_port;
+	__be16 server_port; /* 0: there is none here */
+	__u32 pad;
+};
+SIZE_IS(struct left_over, 40);
+
+#define LEFT_OVERS 64
 
 struct accept_counter {
 	__u64 packets;
@@ -23,5 +36,7 @@ struct accept_counter {
  * leap too, the former ones. Of generation 0 where there are none. Written by user space.
  */
 BPF_ARRAY(accept_keys, struct accept_keys, KEY_SETS);
+/* left_overs: what user space is to end, by the client's port. Data path, emptied by user space. */
+BPF_ARRAY(left_overs, struct left_over, LEFT_OVERS);
 /* verdicts: packets and bytes by verdict. Written by the data path. */
 BPF_PERCPU_ARRAY(verdicts, struct accept_counter, ACCEPT_VERDICT_COUNT);

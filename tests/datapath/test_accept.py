@@ -30,6 +30,7 @@ from accel.errors import HostError, NotFoundError
 from accel.guard import Stance
 from accel.guard_secret import COOKIE, derive_key, keys_around
 from accel.lab.namespace import Namespace
+from accel.sock_diag import end_time_wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")
 
@@ -213,6 +214,39 @@ def test_what_is_no_tcp(accept: Accept, home: Namespace, listening: dict[int, in
     assert verdict(accept, home, arp) == "not_tcp"
     cut = bytes(acknowledging(4, listening[4]))[: 14 + 20 + 10]
     assert verdict(accept, home, Ether(cut)) == "broken"
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_is_in_time_wait_is_told_once_and_can_be_ended(
+    accept: Accept, home: Namespace, version: int
+) -> None:
+    client = CLIENT[version]
+    home.netlink.addr(
+        "replace", index=1, address=client, prefixlen=128 if version == 6 else 32, flags=2
+    )
+    with home.entered():
+        listener = socket.create_server((SERVER[version], 0), family=FAMILY[version])
+        there = socket.socket(FAMILY[version])
+    with listener, there:
+        port = listener.getsockname()[1]
+        there.bind((client, 40001))
+        there.connect((SERVER[version], port))
+        listener.accept()[0].close()
+        assert there.recv(1) == b""
+        there.close()
+        assert verdict(accept, home, acknowledging(version, port, seq=9)) == "known"
+        assert accept.take_left_overs() == []
+        assert verdict(accept, home, acknowledging(version, port)) == "time_wait"
+        (left,) = accept.take_left_overs()
+        assert accept.take_left_overs() == []
+        assert left.ports == (40001, port)
+        which = {"here": left.server, "there": left.client, "port": port, "their_port": 40001}
+        with home.entered():
+            assert end_time_wait(**which)
+            assert not end_time_wait(**which), "now these name the listener"
+            with socket.create_connection((SERVER[version], port)):
+                listener.accept()[0].close()
+        assert verdict(accept, home, acknowledging(version, port)) in TAKEN
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -228,6 +229,29 @@ def test_keys_roll_in_mid_handshake(network: Network, version: int) -> None:
             assert read(connection, SIZE) == body
     finally:
         client.run(["nft", "delete", "table", "inet", "held"], check=False)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_ports_are_used_again(network: Network, version: int) -> None:
+    """The server closed first, and has the ports in TIME-WAIT: its kernel gets no SYN to end it."""
+    steer(network, "gue", version)
+    client, to = network.clients["no timestamps"], str(SERVICE[version])
+    body, port = os.urandom(SIZE), 0
+    for _ in range(3):
+        with client.namespace.entered():
+            connection = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6)
+        with connection:
+            connection.settimeout(20)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind(("", port))
+            connection.connect((to, PORT))
+            port = connection.getsockname()[1]
+            connection.sendall(body)
+            assert read(connection, SIZE) == body
+            assert connection.recv(1) == b"", "the server closes"
+    host = network.backend("gue")
+    assert end(network.agents.pop(host.name))["time_wait"] > 0
+    network.agents[host.name] = start(network.lab, host, keys_of_file(network.daemon))
 
 
 def test_a_backend_without_the_key_accepts_nothing(network: Network, tmp_path: Path) -> None:
