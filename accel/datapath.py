@@ -328,8 +328,8 @@ class DataPath:
         Raises CapacityError, InvalidError, ProgramError and HostError; nothing has changed then.
         """
         write = self._prefixes.plan(put, remove, only=only)
-        if len(put) and self._listed is None:
-            self._listed = self._maps.load_listed()
+        if len(put):
+            self.prepare_prefixes()
 
         def write_and_attach() -> int:
             writes = write()
@@ -337,6 +337,15 @@ class DataPath:
             return writes
 
         return write_and_attach
+
+    def prepare_prefixes(self) -> None:
+        """Compile and load what searches them, so that the first one need not wait for it.
+
+        Raises ProgramError and HostError.
+        """
+        with self._preparing:
+            if self._listed is None:
+                self._listed = self._maps.load_listed()
 
     def prefix_actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
         """Of each, 0 if that very prefix is not there, else PREFIX_ALLOW or PREFIX_DENY."""

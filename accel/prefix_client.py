@@ -10,7 +10,7 @@ from typing import Any
 
 from accel.client import Client
 from accel.model import Address
-from accel.prefix_form import Network, parse_prefix
+from accel.prefix_form import Network
 from accel.v1 import prefix_pb2 as pb
 from accel.v1 import prefix_pb2_grpc
 
@@ -26,7 +26,7 @@ _ACTIONS = {
 class KnownPrefix:
     """An allowed or denied prefix as the daemon has it."""
 
-    prefix: Network
+    prefix: str
     deny: bool
     expires: datetime | None
     comment: str
@@ -106,7 +106,7 @@ class PrefixClient(Client):
 
 def _known(message: pb.Prefix) -> KnownPrefix:
     return KnownPrefix(
-        prefix=parse_prefix(message.prefix, "prefix"),
+        prefix=message.prefix,
         deny=message.action == pb.PREFIX_ACTION_DENY,
         expires=message.expire_time.ToDatetime(UTC) if message.HasField("expire_time") else None,
         comment=message.comment,

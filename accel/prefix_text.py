@@ -55,7 +55,7 @@ class Reader:
         self._limit = limit
         self._rest = b""
         self._line = 0
-        self._addresses: list[bytes] = []
+        self._addresses = bytearray()
         self._cuts, self._actions = array("B"), array("B")
         self._ttls, self._lines = array("q"), array("L")
         self._comments: dict[int, str] = {}
@@ -80,7 +80,7 @@ class Reader:
         """What was read. Raises InvalidError."""
         if self._rest:
             self._read([self._rest])
-        halves = np.frombuffer(b"".join(self._addresses), ">u8").reshape(-1, 2)
+        halves = np.frombuffer(self._addresses, ">u8").reshape(-1, 2)
         prefixes = Prefixes(
             high=halves[:, 0].astype(np.uint64),
             low=halves[:, 1].astype(np.uint64),
@@ -105,10 +105,10 @@ class Reader:
             action, address, length, ttl, comment = found.groups()
             try:
                 if b":" in address:
-                    addresses.append(pton(socket.AF_INET6, address.decode()))
+                    addresses += pton(socket.AF_INET6, address.decode())
                     cut = 128 - int(length or 128)
                 else:
-                    addresses.append(_MAPPED + pton(socket.AF_INET, address.decode()))
+                    addresses += _MAPPED + pton(socket.AF_INET, address.decode())
                     cut = 32 - int(length or 32)
             except OSError:
                 raise self._error(address, "is not an IPv4 or IPv6 address") from None

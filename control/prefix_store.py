@@ -6,7 +6,7 @@ A million of them take seconds to write; what else is stored may be written befo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,7 @@ class PrefixStore:
     def load(self) -> Prefixes:
         """All of them. Raises HostError if the file is damaged."""
         try:
-            rows = self._db.execute("SELECT key, deny FROM prefixes").fetchall()
-            return _prefixes(b"".join(row[0] for row in rows), [row[1] for row in rows])
+            return _prefixes(self._db.execute("SELECT key, deny FROM prefixes"))
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise HostError(
                 f"the state file {self._path} is damaged: {error}",
@@ -120,10 +119,11 @@ class PrefixStore:
 
     def expired(self, now: int) -> Prefixes:
         """Those whose time is over at `now`, in ms."""
-        rows = self._db.execute(
-            "SELECT key, deny FROM prefixes WHERE expires > 0 AND expires <= ?", (now,)
-        ).fetchall()
-        return _prefixes(b"".join(row[0] for row in rows), [row[1] for row in rows])
+        return _prefixes(
+            self._db.execute(
+                "SELECT key, deny FROM prefixes WHERE expires > 0 AND expires <= ?", (now,)
+            )
+        )
 
     def next_expiry(self) -> int:
         """When the next one's time is over, in ms; 0 for never."""
@@ -172,13 +172,17 @@ def _keys(prefixes: Prefixes) -> bytes:
     return table.tobytes()
 
 
-def _prefixes(keys: bytes, deny: list[int]) -> Prefixes:
+def _prefixes(rows: Iterable[tuple[bytes, int]]) -> Prefixes:
+    keys, deny = bytearray(), bytearray()
+    for key, denied in rows:
+        keys += key
+        deny.append(denied)
     table = np.frombuffer(keys, np.uint8).reshape(-1, _KEY)
     return Prefixes(
         high=table[:, :8].copy().view(">u8").reshape(-1).astype(np.uint64),
         low=table[:, 8:16].copy().view(">u8").reshape(-1).astype(np.uint64),
         cut=128 - table[:, 16],
-        deny=np.array(deny, np.bool_),
+        deny=np.frombuffer(deny, np.bool_),
     )
 
 

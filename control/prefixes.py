@@ -140,7 +140,11 @@ class PrefixBook:
             return await asyncio.to_thread(self._store.covering, address)
 
     async def run(self) -> None:
-        """For ever: what expires goes."""
+        """For ever: what expires goes. First of all, what searches prefixes is compiled."""
+        try:
+            await asyncio.to_thread(self._data_path.prepare_prefixes)
+        except AccelError as error:
+            _log.error("prefixes cannot be searched for: %s", error)
         while True:
             await asyncio.sleep(LOOK)
             if not self._next or self._now() < self._next:

@@ -229,7 +229,7 @@ def _table(known: Iterable[KnownPrefix]) -> Table:
 def _plain(one: KnownPrefix) -> dict[str, Any]:
     return {
         "action": _word(one),
-        "prefix": str(one.prefix),
+        "prefix": one.prefix,
         "until": _until(one) or None,
         "comment": one.comment,
     }

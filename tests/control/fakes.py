@@ -117,6 +117,9 @@ class FakeDataPath:
 
         return write
 
+    def prepare_prefixes(self) -> None:
+        """Nothing to compile."""
+
     def prefix_actions(self, prefixes: Prefixes, /) -> Any:
         found = [self.prefixes.get(network) for network, _ in prefixes]
         return np.array([0 if deny is None else 1 + deny for deny in found], np.int64)
