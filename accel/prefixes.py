@@ -87,7 +87,8 @@ class PrefixTable:
         touched = self._touched(codes)
         lists = _lists(codes, touched)
         places = at.copy()
-        places[new] = self._places(hashes[new])
+        places[new] = self._places(hashes[new], gone)
+        left_over = np.setdiff1d(gone, places[new], assume_unique=True)
         words = hashes & ~_ACTIONS | np.where(put.deny, np.uint64(_DENY), np.uint64(_ALLOW))
 
         def write() -> int:
@@ -100,7 +101,7 @@ class PrefixTable:
             rows = lists[np.searchsorted(touched, changed)]
             self._blocks[changed, 1] = rows[:, 1]
             self._blocks[changed, 0] = rows[:, 0]
-            self._clear(gone)
+            self._clear(left_over)
             self._codes, self._uses, self._count, self._known = codes, uses, count, True
             return int(differ.sum()) + len(changed) + len(gone)
 
@@ -167,33 +168,33 @@ class PrefixTable:
             left = left[~hit & rows.all(axis=1)]
         return found
 
-    def _places(self, hashes: Words) -> npt.NDArray[np.int64]:
-        """Where new entries go, all at a time."""
+    def _places(self, hashes: Words, gone: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Where new entries go, all at a time; also into the places of those that are `gone`."""
         places = np.full(len(hashes), -1, np.int64)
-        taken = np.zeros(self._words.shape, np.bool_) if len(hashes) else None
+        if not len(hashes):
+            return places
+        room = self._words & _ACTIONS == 0
+        room.reshape(-1)[gone] = True
         left = np.arange(len(hashes))
         for step in range(_STEPS):
-            if not len(left):
-                return places
-            assert taken is not None
             buckets = self._bucket(hashes[left], step)
             order = np.argsort(buckets, kind="stable")
             left, buckets = left[order], buckets[order]
             mine, first, count = np.unique(buckets, return_index=True, return_counts=True)
             rank = np.arange(len(buckets)) - np.repeat(first, count)
-            free = (self._words[mine] & _ACTIONS == 0) & ~taken[mine]
+            free = room[mine]
             ways = np.argsort(~free, axis=1, kind="stable")
             row = np.repeat(np.arange(len(mine)), count)
             fits = rank < free.sum(axis=1)[row]
             way = ways[row[fits], rank[fits]]
             places[left[fits]] = buckets[fits] * _WAYS + way
-            taken[buckets[fits], way] = True
+            room[buckets[fits], way] = False
             left = left[~fits]
-        if len(left):
-            raise CapacityError(
-                "prefixes", needed=self._limit + 1, limit=self._limit, option="--max-prefixes"
-            )
-        return places
+            if not len(left):
+                return places
+        raise CapacityError(
+            "prefixes", needed=self._limit + 1, limit=self._limit, option="--max-prefixes"
+        )
 
     def _clear(self, places: npt.NDArray[np.int64]) -> None:
         buckets = places // _WAYS
