@@ -178,6 +178,46 @@ def test_what_runs_in_namespaces_of_its_own_ends_with_them(tmp_path: Path) -> No
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
+# Vagrant, as `Machines` sees it: it notes what it is told, and its first starts fail.
+VAGRANT = """#!/bin/sh
+echo "$@" >>{folder}/told
+[ "$1" = up ] || exit 0
+echo "Waiting for domain to get an IP address..."
+echo "systemd[1]: waiting" >"$VAGRANT_CONSOLES/$2.txt"
+echo up >>{folder}/ups
+[ "$(wc -l <{folder}/ups)" -gt {failing} ]
+"""
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_a_machine_is_started_twice_at_the_most(
+    failing: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake = tmp_path / "bin" / "vagrant"
+    fake.parent.mkdir()
+    fake.write_text(VAGRANT.format(folder=tmp_path, failing=failing))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run.cache().mkdir()
+    good = machines.Machines(tmp_path).alone("k61", ["tests/x.py"])
+    assert good == (failing < 2)
+    told = [line.split()[0] for line in (tmp_path / "told").read_text().splitlines()]
+    start = ["up", "destroy"] * failing
+    assert told == start + (["up", "ssh", "destroy"] if good else ["destroy"])
+    said = capsys.readouterr().out
+    assert said.count("k61: not up after") == failing
+    assert ("systemd[1]: waiting" in said) == (failing > 0)
+    assert ("Waiting for domain to get an IP" in said) == (failing > 0)
+
+
+def test_each_kernel_line_has_a_machine() -> None:
+    assert list(machines._MACHINES) == [line.name for line in kernels.LINES]
+
+
 def test_kernels_by_name() -> None:
     assert [line.name for line in kernels.choose([])] == ["6.1", "6.12"]
     assert kernels.choose(["all"]) == list(kernels.LINES)
