@@ -29,7 +29,8 @@ class Memory:
         self.words = np.array(words + [0] * (-len(words) % 8), np.uint64)
         self.backends = np.zeros((BACKENDS, 8), np.uint64)
         self.settings = np.array([epoch, *range(14)], np.uint64)
-        self.flows = Flows(self.words, self.backends, self.settings, np.zeros(8, np.uint64))
+        self.proven = np.zeros(64, np.uint64)
+        self.flows = Flows(self.words, self.backends, self.settings, self.proven)
         for number in range(BACKENDS):
             self.put(number, State.UP, 0)
 
@@ -87,6 +88,24 @@ def test_an_epoch_sweeps_the_dead_away_and_nothing_else(
     memory.flows.next_epoch()
     left = [w for w, (_, idle) in zip(words, flows, strict=True) if idle < LIFETIME]
     assert [int(w) for w in memory.words if w] == left
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, LIFETIME)), max_size=64), st.integers(0, 40)
+)
+def test_an_epoch_sweeps_sources_away_that_were_proven_too_long_ago(
+    sources: list[tuple[bool, int]], epoch: int
+) -> None:
+    """Whether they came once or more often."""
+    memory = Memory([], epoch)
+    words = [
+        tag << 32 | twice << 31 | (epoch - idle) % AGES
+        for tag, (twice, idle) in enumerate(sources, 1)
+    ]
+    memory.proven[: len(words)] = words
+    memory.flows.next_epoch()
+    left = [w for w, (_, idle) in zip(words, sources, strict=True) if idle < LIFETIME]
+    assert [int(w) for w in memory.proven if w] == left
 
 
 @given(st.integers(1, 60))
