@@ -90,13 +90,15 @@ def test_a_kernel_that_is_not_to_be_had_is_no_failure() -> None:
 
 def test_the_page_says_what_was_not_run() -> None:
     good = report.read("6.1", "6.1.0-1", ran(whole()))
-    page = report.page([good, Report(line="newest", problem="out of reach", skipped=True)])
+    reports = [good, Report(line="newest", problem="out of reach", skipped=True)]
+    page = report.page(reports, which="--quick")
     assert (
         "| XDP links | a new program takes over between two packets | 5.9 | no | not known |"
         in page
     )
     assert "1 passed, 1 skipped | not run |" in page
     assert "* newest: out of reach" in page
+    assert "with `--quick`" in page
 
 
 # A machine, as the host sees it: where its console and its output go is on its command line.

@@ -54,8 +54,9 @@ def main() -> int:
     except AccelError as error:
         print(f"vm-test: {error}", file=sys.stderr)
         return error.exit_code
-    if lines == list(LINES) and options.tests == suite.TESTS:
-        report.PAGE.write_text(report.page(reports))
+    if lines == list(LINES) and options.tests in (suite.TESTS, suite.QUICK):
+        quick = options.tests == suite.QUICK
+        report.PAGE.write_text(report.page(reports, which="--quick" if quick else "all"))
     return 0 if all(r.good for r in reports) else 1
 
 

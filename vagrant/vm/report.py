@@ -143,8 +143,8 @@ def text(report: Report) -> str:
     return "\n".join(lines) + (f"\n{report.tail}" if report.tail else "")
 
 
-def page(reports: Sequence[Report]) -> str:
-    """docs/kernels.md."""
+def page(reports: Sequence[Report], *, which: str) -> str:
+    """docs/kernels.md. `which` tests ran: "all", or the option that chose them."""
     heads = [f"{r.line}: `{r.release}`" if r.release else r.line for r in reports]
     rule = " --- |"
     lines = [
@@ -162,6 +162,8 @@ def page(reports: Sequence[Report]) -> str:
         " refused with the kernel that has it, and the rest works.",
         "",
         "## Tests",
+        "The last run on every kernel" + ("." if which == "all" else f", with `{which}`."),
+        "",
         f"| Tests | {' | '.join(heads)} |",
         f"| --- |{rule * len(reports)}",
     ]  # fmt: skip
