@@ -1,0 +1,61 @@
+"""What `accel backend run` does with its parts: starts, refreshes and ends them in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from functools import partial
+
+import pytest
+
+from accel import backend_run
+from accel.backend_verdicts import BackendVerdict, Counts
+from accel.errors import HostError
+
+SEEN = BackendVerdict(name="seen", action="PASS", expected=True, meaning="")
+UNSEEN = BackendVerdict(name="unseen", action="PASS", expected=True, meaning="")
+
+
+class Part:
+    def __init__(self, name: str, did: list[str], fails: str = "") -> None:
+        self.name, self.did, self.fails = name, did, fails
+        self._do("start")
+
+    def _do(self, what: str) -> None:
+        self.did.append(f"{self.name} {what}")
+        if what == self.fails:
+            raise HostError(f"no {what}")
+
+    def refresh(self) -> None:
+        self._do("refresh")
+        if self.name == "last":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    def counts(self) -> Counts:
+        return {SEEN: (7, 700), UNSEEN: (0, 0)}
+
+    def close(self) -> None:
+        self._do("close")
+
+
+def test_parts_run_until_the_signal(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    did: list[str] = []
+    assert backend_run.run([partial(Part, "first", did), partial(Part, "last", did)]) == 0
+    assert did == [
+        *("first start", "last start", "first refresh", "last refresh"),
+        *("last close", "first close"),
+    ]
+    assert caplog.messages == ["seen: 7 packets, 700 bytes"] * 2
+
+
+@pytest.mark.parametrize("fails", ["start", "refresh"])
+def test_what_fails_ends_the_others(fails: str) -> None:
+    did: list[str] = []
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    with pytest.raises(HostError, match=f"no {fails}"):
+        backend_run.run([partial(Part, "first", did), partial(Part, "second", did, fails)])
+    assert did.count("first close") == 1
+    assert did.count("second close") == (fails == "refresh")
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before

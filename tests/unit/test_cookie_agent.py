@@ -1,0 +1,171 @@
+"""`accel backend run --cookies` without a kernel: keys by the clock, and what it warns of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from accel import cookie_agent
+from accel.accept import VERDICTS, CookieKeys, LeftOver
+from accel.backend_verdicts import Counts
+from accel.cookie_agent import Accepting, SecretKeys
+from accel.errors import HostError, InvalidError, NotFoundError
+from accel.guard_secret import COOKIE, keys_around
+
+SECRET = bytes(range(32))
+MAPPED = bytes(10) + b"\xff\xff"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "secret"
+    made.write_text(SECRET.hex())
+    return made
+
+
+def test_keys_roll_by_the_clock(path: Path) -> None:
+    told: list[CookieKeys] = []
+    times = iter([600.0, 601.0, 659.9, 660.0, 900.0, 899.0])
+    keys = SecretKeys(path, told.append, clock=times.__next__)
+    for _ in range(5):
+        keys.refresh()
+    assert [each.generation for each in told] == [10, 11, 15, 14]
+    assert all(k.keys == keys_around(SECRET, COOKIE, k.generation) for k in told)
+
+
+def test_another_period(path: Path) -> None:
+    told: list[CookieKeys] = []
+    SecretKeys(path, told.append, period=7, clock=lambda: 70.0)
+    assert [each.generation for each in told] == [10]
+
+
+def test_a_bad_secret_is_refused_at_once(path: Path) -> None:
+    path.write_text("no secret")
+    with pytest.raises(InvalidError, match="hexadecimal"):
+        SecretKeys(path, print)
+
+
+class Program:
+    """In the place of Accept."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.keys: list[CookieKeys] = []
+        self.left_overs: list[LeftOver] = []
+        self.refuses = False
+        self.closed = 0
+
+    def set_keys(self, keys: CookieKeys) -> None:
+        self.keys.append(keys)
+
+    def attach(self, interface: str) -> None:
+        if self.refuses:
+            raise NotFoundError("interface", interface)
+
+    def counts(self) -> Counts:
+        return {verdict: (self.numbers.get(verdict.name, 0), 0) for verdict in VERDICTS}
+
+    def take_left_overs(self) -> list[LeftOver]:
+        taken, self.left_overs = self.left_overs, []
+        return taken
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Keys:
+    """A source that is told when to speak."""
+
+    def __init__(self, on_keys: Callable[[CookieKeys], None]) -> None:
+        self.on_keys = on_keys
+        self.refreshed = self.closed = 0
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Program:
+    made = Program()
+    monkeypatch.setattr(cookie_agent, "check_host", lambda: None)
+    monkeypatch.setattr(cookie_agent, "Accept", lambda: made)
+    return made
+
+
+def test_it_waits_for_keys_and_says_so(program: Program, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    sources: list[Keys] = []
+    part = Accepting(
+        interface="eth0", source=lambda on_keys: sources.append(Keys(on_keys)) or sources[0]
+    )
+    assert "waiting for keys" in caplog.text
+    keys = CookieKeys(generation=9, keys=((0, 0),) * 4)
+    sources[0].on_keys(keys)
+    sources[0].on_keys(keys)
+    assert caplog.text.count("accepting SYN cookies on eth0") == 1
+    assert program.keys == [keys, keys]
+    part.refresh()
+    part.close()
+    assert (sources[0].refreshed, sources[0].closed, program.closed) == (1, 1, 1)
+
+
+def test_refused_connections_are_told_once(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = Accepting(interface="eth0", source=Keys)
+    for refused in (0, 3, 3, 5):
+        program.numbers["refused"] = refused
+        part.refresh()
+    assert [r.args[0] for r in caplog.records if r.args] == [3, 2]  # type: ignore[index]
+
+
+def test_what_is_in_the_way_is_ended(
+    program: Program, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[dict[str, object]] = []
+
+    def end(**which: object) -> bool:
+        ended.append(which)
+        if len(ended) == 2:
+            raise OSError(95, "Operation not supported")
+        return True
+
+    monkeypatch.setattr(cookie_agent, "end_time_wait", end)
+    part = Accepting(interface="eth0", source=Keys)
+    left = LeftOver(client=MAPPED + b"abcd", server=MAPPED + b"efgh", ports=(40000, 443))
+    program.left_overs = [left]
+    part.refresh()
+    assert not ended, "nothing was counted"
+    for number in (1, 2):
+        program.left_overs, program.numbers["time_wait"] = [left], number
+        part.refresh()
+    assert ended == 2 * [
+        {"here": left.server, "there": left.client, "port": 443, "their_port": 40000}
+    ]
+    assert "Operation not supported" in caplog.text
+
+
+def test_what_does_not_start_leaves_nothing(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.refuses = True
+    sources: list[Keys] = []
+    with pytest.raises(NotFoundError):
+        Accepting(
+            interface="nowhere",
+            source=lambda on_keys: sources.append(Keys(on_keys)) or sources[0],
+        )
+    assert (sources[0].closed, program.closed) == (1, 1)
+
+    def refuse() -> None:
+        raise HostError("tcp_sack")
+
+    monkeypatch.setattr(cookie_agent, "check_host", refuse)
+    with pytest.raises(HostError, match="tcp_sack"):
+        Accepting(interface="eth0", source=Keys)
