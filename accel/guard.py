@@ -167,6 +167,13 @@ class Guard:
                 f"{self.hold} is not from 1 to {LONGEST_HOLD}",
                 hint="seconds for which an attack must have been over",
             )
+        if self.unknown is GuardLevel.ON:
+            raise InvalidError(
+                f"{path}.unknown",
+                "on would refuse every new connection: while SYNs go through unanswered, "
+                "the ACK behind one is of no known flow",
+                hint="say attack: refused for as long as SYNs are answered",
+            )
         for name in ("syn_rate", "udp_rate", "icmp_rate"):
             getattr(self, name).check(f"{path}.{name}")
 

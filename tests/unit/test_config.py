@@ -244,7 +244,7 @@ _guards = st.builds(
     off_rate=st.integers(0, 999),
     hold=st.integers(1, 86400),
     prefixes=st.sampled_from(GuardLevel),
-    unknown=st.sampled_from(GuardLevel),
+    unknown=st.sampled_from((GuardLevel.OFF, GuardLevel.MONITOR, GuardLevel.ATTACK)),
     udp_rate=_rates,
     syn_rate=_rates,
 )

@@ -11,6 +11,8 @@ from accel.errors import InvalidError
 from accel.guard import (
     GREATEST_BURST_SECONDS,
     GREATEST_RATE,
+    Guard,
+    GuardLevel,
     GuardMode,
     Level,
     Rate,
@@ -75,6 +77,14 @@ def test_no_rate_is_no_words(hertz: int) -> None:
 def test_a_rate_out_of_range_is_refused(rate: Rate, field: str) -> None:
     with pytest.raises(InvalidError, match=f"^guard.udp_rate.source.{field}"):
         rate.check("guard.udp_rate.source")
+
+
+def test_strays_cannot_be_refused_while_syns_go_through() -> None:
+    """No SYN is stored, so the ACK behind it would be a stray."""
+    with pytest.raises(InvalidError, match=r"^guard\.unknown"):
+        Guard(unknown=GuardLevel.ON).check()
+    for level in (GuardLevel.OFF, GuardLevel.MONITOR, GuardLevel.ATTACK):
+        Guard(unknown=level).check()
 
 
 @given(rates)
