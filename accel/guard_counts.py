@@ -39,7 +39,7 @@ class Counted(enum.IntEnum):
     DENIED = 12
 
 
-_FORWARDED = [Verdict["FORWARD_SYN"] - 1, Verdict["FORWARD_NEW"] - 1]
+_FORWARDED = slice(Verdict["FORWARD_SYN"] - 1, Verdict["FORWARD_NEW"])  # side by side
 _OF_SERVICE = [
     CONSTANTS["NOTED_CELL"] + Verdict["PROVEN"] if column is Counted.ANSWERED else Verdict[name]
     for name, column in Counted.__members__.items()
@@ -72,7 +72,7 @@ def read(selection: Selection, services: Cells, backends: Cells) -> Counts:
         counts[:, 2:] += part[selection.indices[:, None], _OF_SERVICE, 0].astype(np.int64)
     sums = np.zeros((len(selection.numbers) + 1, 2), np.int64)
     for part in backends:
-        sums[1:] += part[selection.numbers[:, None], _FORWARDED, 0].astype(np.int64)
+        sums[1:] += part[selection.numbers, _FORWARDED, 0].view(np.int64)
     np.cumsum(sums, axis=0, out=sums)
     counts[:, :2] = sums[selection.ends[1:]] - sums[selection.ends[:-1]]
     return counts

@@ -70,5 +70,6 @@ class SampleReader:
 def weights(samples: Samples) -> npt.NDArray[np.float64]:
     """How many packets each stands for: those that its counter counted since the sample before."""
     counts: npt.NDArray[np.float64] = samples["count"].astype(np.float64)
-    every = float(CONSTANTS["SAMPLE_EVERY"])  # and before that the 1st, 2nd, 4th, 8th ...
-    return np.where(counts > every, every, np.maximum(counts // 2, 1))
+    every = float(CONSTANTS["SAMPLE_EVERY"])  # and the 1st, 2nd, 4th, 8th ...
+    of_a_power = np.where(counts > every, counts % every, np.maximum(counts // 2, 1))
+    return np.where(counts % every == 0, every, of_a_power)

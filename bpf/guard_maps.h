@@ -97,7 +97,8 @@ SIZE_IS(struct prefix_block, 16);
 
 #define KEY_GENERATIONS 4
 #define SAMPLE_PAGES 64
-#define SAMPLE_EVERY 1024 /* of a verdict and service, on each CPU; and the 1st, 2nd, 4th ... */
+/* Of a verdict and service, on each CPU; and the 1st, 2nd, 4th ... Prime: all who take turns are seen. */
+#define SAMPLE_EVERY 1021
 
 /* The programs that a packet can be handed over to, by their place in the map. */
 enum program { PROGRAM_GATEWAY, PROGRAM_LIMIT, PROGRAM_OPENING, PROGRAM_STRAY, PROGRAMS };

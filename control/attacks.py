@@ -5,7 +5,7 @@ What is quiet is learned meanwhile: the highest total by service, from which thr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,13 +56,14 @@ class Attacks:
         self._settling: dict[str, float] = {}
         self._rates = GuardRates(())
         self._thresholds: list[Thresholds] = []
+        self._limits = np.zeros((2, 0))
         self._learned_at = now
 
     def watch(self, services: tuple[PlacedService, ...]) -> Selection:
         """Of these there will be counts from now on; of no others anything is thought."""
         if services is not self._rates.services:
             self._rates = self._rates.renewed(services)
-            self._thresholds = [self.thresholds(s.service) for s in services]
+            self._think()
             self._alarms = {n: self._alarms[n] for n in self._rates.names if n in self._alarms}
         return self._rates.selection
 
@@ -84,12 +85,15 @@ class Attacks:
 
     def count(self, counts: Counts, now: float) -> list[Attack]:
         """Packets counted until `now`, a row for each that is watched. What began or ended."""
-        self._rates.add(counts, now)
+        if not self._rates.add(counts, now):
+            # Nothing is known yet of an attack that an earlier daemon saw.
+            self._alarms = {name: replace(a, last=now) for name, a in self._alarms.items()}
+            return []
         excess, total = self._judged(SHORT, now)
-        on = np.array([limits.on for limits in self._thresholds])
-        ceiling = np.array([limits.ceiling for limits in self._thresholds])
+        on, ceiling = self._limits
         hot = set(np.flatnonzero((excess >= on) | (total >= ceiling)).tolist())
-        hot.update(i for i, name in enumerate(self._rates.names) if name in self._alarms)
+        if self._alarms:
+            hot.update(i for i, name in enumerate(self._rates.names) if name in self._alarms)
         found = [self._step(i, float(excess[i]), float(total[i]), now) for i in hot]
         if now - self._learned_at >= _LEARN_EVERY:
             self._learn(now)
@@ -110,6 +114,11 @@ class Attacks:
     def thresholds(self, service: Service) -> Thresholds:
         """Those that hold now."""
         return attack.thresholds_of(service.guard, self.quiet.get(service.name, 0.0))
+
+    def _think(self) -> None:
+        """Thresholds follow from what is configured and what was learned."""
+        self._thresholds = [self.thresholds(s.service) for s in self._rates.services]
+        self._limits = np.array([(t.on, t.ceiling) for t in self._thresholds]).reshape(-1, 2).T
 
     def _judged(self, ticks: int, now: float) -> tuple[Floats, Floats]:
         if self._settling and now >= max(self._settling.values()):
@@ -163,4 +172,4 @@ class Attacks:
                 trusted=alarm is not None or placed.service.guard.policy is not Policy.AUTO,
                 base=limits.on,
             )
-            self._thresholds[i] = self.thresholds(placed.service)
+        self._think()

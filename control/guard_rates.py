@@ -40,13 +40,17 @@ class GuardRates:
             new._last = self._last[0], moved(self._last[1], _UNKNOWN)
         return new
 
-    def add(self, counts: Counts, now: float) -> None:
-        """What is counted at `now`, in seconds. What is less than before was begun anew."""
+    def add(self, counts: Counts, now: float) -> bool:
+        """What is counted at `now`, in seconds. Whether there is any rate yet.
+
+        What is less than before was begun anew.
+        """
         if self._last is not None:
             at, before = self._last
             grown = np.where(before == _UNKNOWN, 0, np.maximum(counts - before, 0))
             self._ticks.append((max(now - at, 1e-3), grown))
         self._last = now, counts
+        return bool(self._ticks)
 
     def per_second(self, ticks: int) -> Floats:
         """Over the last so many ticks, or as many as there were."""

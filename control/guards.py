@@ -130,8 +130,9 @@ class Guards:
         if not watched:
             return []
         found = self._attacks.count(self._data_path.guard_counts(selection), now)
-        names = {event.service for event in found}
-        self._due.update({s.index: now for s in watched if s.service.name in names})
+        if found:
+            names = {event.service for event in found}
+            self._due.update({s.index: now for s in watched if s.service.name in names})
         return found
 
     def due(self) -> bool:

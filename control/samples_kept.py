@@ -23,14 +23,17 @@ class KeptSamples:
         self._sources = TopSources()
         self._kept = np.zeros(0, SAMPLE)
         self._times = np.zeros(0)
+        self._reading = False
 
     def tick(self) -> None:
         """Read what has come; to be called ten times a second."""
-        new = self._data_path.read_samples()
+        new, now = self._data_path.read_samples(), self._clock()
+        # Nobody knows when those came that waited for a daemon to start.
+        known, self._reading = self._reading, True
         if not len(new):
             return
-        now = self._clock()
-        self._sources.add(new, now)
+        if known:
+            self._sources.add(new, now)
         self._kept = np.concatenate([self._kept, new])[-KEPT:]
         self._times = np.concatenate([self._times, np.full(len(new), now)])[-KEPT:]
 

@@ -119,7 +119,7 @@ def test_what_goes_on_or_is_only_noted_is_no_sample(rig: Rig) -> None:
 
 
 def test_samples_become_fewer_as_the_packets_become_more(rig: Rig) -> None:
-    """The 1st, 2nd, 4th, 8th, ... and from there on each 1024th."""
+    """The 1st, 2nd, 4th, 8th, ... and from there on each that is a multiple of EVERY."""
     rig.guard({TCP4: stance(ATTACKED, GuardMode.RETRANSMIT)})
     frame = bytes(syn())
     for _ in range(5 * EVERY):
