@@ -36,12 +36,16 @@ _PACED = replace(
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One row: packets of new sources if `flows` is 0. `most` is the bar in ns, net."""
+    """One row: each flow has a source of its own, if not 2 to the power of `port_bits` share one.
+
+    Packets are of new flows if `flows` is 0. `most` is the bar in ns, net of the wrapper.
+    """
 
     name: str
     frame: bytes
     verdict: str
     flows: int = 0
+    port_bits: int = 0
     stance: Stance = _AUTH
     answers: bool = True
     most: float | None = None
@@ -74,7 +78,8 @@ def _cases(ours: Ours) -> list[Case]:
         Case(name="own_cookie_odd", frame=segment(SERVICE4, _SYN, options=_ODD_OPTIONS),
              verdict="COOKIE", stance=_COOKIES, note="options that take the loop"),
         Case(name="cookie_check", frame=segment(SERVICE4, _ACK, ack=1), verdict="BAD_COOKIE",
-             flows=1, stance=_COOKIES, most=150, note="an ACK with a false cookie, of one source"),
+             flows=1 << 10, stance=_COOKIES, most=150,
+             note="an ACK with a false cookie, of 1,024 sources"),
         Case(name="first_syn", frame=syn4, verdict="FIRST_SYN", stance=_RETRANSMIT,
              note="mode retransmit, of a new source each"),
         Case(name="local_cookie", frame=syn4, verdict="COOKIE", stance=_LOCAL,
@@ -84,7 +89,8 @@ def _cases(ours: Ours) -> list[Case]:
         Case(name="no_local_cookie", frame=segment(SERVICE4, _ACK, ack=1), verdict="BAD_COOKIE",
              stance=_LOCAL, note="an ACK that the kernel checks in vain, of a new source each"),
         Case(name="proven_syn_paced", frame=syn4, verdict="FORWARD_SYN", flows=1 << 15,
-             stance=_PACED, answers=False, note="one proven source, within its rate"),
+             port_bits=15, stance=_PACED, answers=False,
+             note="one proven source, within its rate"),
         Case(name="udp_paced", frame=packet(SERVICE4, Protocol.UDP), verdict="FORWARD_FLOW",
              flows=1, stance=_PACED, answers=False, note="a known flow, within its source's rate"),
     ]  # fmt: skip
@@ -115,7 +121,7 @@ def _run(harness: Harness, ours: Ours, case: Case, number: int) -> Run:
         frame=case.frame,
         flows=case.flows,
         next=0 if case.flows else number << 26,
-        port_bits=15 if case.flows else 0,
+        port_bits=case.port_bits,
         answers=case.answers,
         before=partial(_set, ours, case.stance),
         seen=partial(ours.seen, Verdict[case.verdict]),
