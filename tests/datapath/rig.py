@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,8 @@ from accel.guard import Stance
 from accel.guards import GuardKeys
 from accel.maps import CONSTANTS
 from accel.placed import Limits, PlacedService
+from accel.prefix_form import Network
+from accel.prefix_list import Prefixes
 from accel.verdicts import Verdict
 
 LIMITS = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024)
@@ -65,6 +67,8 @@ class Rig:
             self._changed = False
         self.guard_all({})
         self.keys = GUARD_KEYS
+        if self.datapath.prefix_count:
+            self.list_prefixes([])
         self.forget()
 
     def guard(self, stances: Mapping[str, Stance]) -> None:
@@ -78,6 +82,10 @@ class Rig:
     def _set_stances(self, stances: Mapping[int, Stance]) -> None:
         self._guarded |= set(stances)
         self.datapath.set_stances(stances)
+
+    def list_prefixes(self, prefixes: Sequence[tuple[Network, bool]]) -> None:
+        """These are allowed or, if so it says, denied, and no others."""
+        self.datapath.put_prefixes(Prefixes.of(prefixes), only=True)
 
     def slow_down(self, factor: int) -> None:
         """All rates are so many times slower: tokens take longer than any test."""

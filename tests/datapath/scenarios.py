@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from random import Random
 
+from guard_model import Network
 from hypothesis import strategies as st
 from world import mac
 
@@ -137,7 +138,21 @@ def stance(random: Random) -> Stance:
         levels[Rule.SYN] = Level.LINGER
     bursts = [random.choice(BURSTS) for _ in range(6)]
     return Stance(
-        mode=random.choice((GuardMode.AUTH, GuardMode.RETRANSMIT)),
+        mode=random.choice((GuardMode.AUTH, GuardMode.RETRANSMIT, GuardMode.COOKIE_BACKEND)),
+        mss={4: random.choice((1460, 8960)), 6: 1440},
         levels=levels,
         rates=tuple(Rate(per_second=burst and 1, burst=burst) for burst in bursts),
     )
+
+
+PREFIXES = (
+    *("198.51.100.0/24", "198.51.100.0/30", "198.51.100.2/32", "198.51.101.0/24", "198.0.0.0/8"),
+    *("2001:db8:c::/48", "2001:db8:c::2/128", "2001:db8:c:1::/64", "2001:db8::/32", "2000::/3"),
+)
+
+
+def prefixes(random: Random) -> list[tuple[Network, bool]]:
+    """What is allowed and, the second, whether it is denied; mostly nothing."""
+    if random.random() < 0.6:
+        return []
+    return [(ip_network(p), random.random() < 0.6) for p in random.sample(PREFIXES, 3)]

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from guard_model import Challenged, GuardModel
+from guard_model import Challenged, Cookie, GuardModel
 from hash_model import mixed, multilinear, ring_hash
-from leaving_model import challenge, echo_reply, overhead, to_backend, too_big
+from leaving_model import challenge, echo_reply, overhead, syn_ack, to_backend, too_big
 from packet_model import (
     ICMP,
     ICMP_HEADER,
@@ -36,7 +36,7 @@ ECHO_REQUEST = {4: 8, 6: 128}
 ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
 FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
 PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
-ANSWERED = {"ECHO", "TOO_BIG", "CHALLENGED"}
+ANSWERED = {"ECHO", "TOO_BIG", "CHALLENGED", "COOKIE"}
 Key = tuple[bytes, bytes, int]  # address, port, protocol
 Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
 
@@ -75,6 +75,7 @@ class Found:
     protocol: int
     syn: bool = False
     quoted: bool = False
+    guarded: bool = True
 
 
 class GatewayModel:
@@ -176,12 +177,16 @@ class GatewayModel:
         """Steered, if the guard has nothing against it."""
         index = found.placed.index
         try:
-            self.guard.filter(ip, index, index)
+            if self.guard.filter(ip, index, index):
+                return self._steer(frame, ip, replace(found, guarded=False))
             self.guard.opening(ip, index)
             return self._steer(frame, ip, found)
         except Challenged as answer:
             back = challenge(frame, ip, answer.args[0])
             return Decision(verdict="CHALLENGED", action="XDP_TX", frame=back, service=index)
+        except Cookie as made:
+            back = syn_ack(frame, ip, made.number, made.asks, made.mss, made.scale, ecn=made.ecn)
+            return Decision(verdict="COOKIE", action="XDP_TX", frame=back, service=index)
         except EndsAs as end:
             return replace(_ended(str(end), frame), service=index)
 
@@ -236,7 +241,7 @@ class GatewayModel:
                 flow.epoch = self.epoch
                 flow.confirmed = True
         else:
-            if not found.quoted:
+            if found.guarded and not found.quoted:
                 self.guard.stray(ip, index)
             chosen = self._choose(found)
             if not chosen:

@@ -1,13 +1,16 @@
 """The reference model of the guard: stances, proven sources, rates, and what SYNs are answered by.
 
-Written from docs/guard.md and RFC 9293. Modes auth and retransmit; time is told, in seconds.
+Written from docs/guard.md, docs/prefixes.md and RFC 9293. All modes but cookie-local, whose cookies
+are the kernel's; time is told, in seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from cookie_model import Asked, asked, cookie, kept_mss, option_bits
 from packet_model import TCP, UDP, EndsAs, Headers
 from siphash_model import Key, challenge_number
 
@@ -19,6 +22,8 @@ LIFETIME = 8  # epochs
 SHORTEST, LONGEST = 0.5, 4.0  # seconds until a SYN is sent again
 SPARE = 1 << 29
 SYN_RATE, UDP_RATE, ICMP_RATE = 0, 2, 4  # of a source; of its prefix: the next one
+ECN = 0xC0  # RFC 3168 6.1.1: ECE and CWR
+Network = IPv4Network | IPv6Network
 Source = tuple[int, bytes]  # IP version, and the part of the address that counts
 
 
@@ -26,16 +31,29 @@ class Challenged(Exception):
     """The SYN is answered; the argument is what the answer acknowledges."""
 
 
+@dataclass
+class Cookie(Exception):
+    """The SYN is answered with a SYN cookie, and this."""
+
+    number: int
+    asks: Asked
+    mss: int
+    scale: int
+    ecn: bool
+
+
 @dataclass(kw_only=True)
 class GuardModel:
     """All guards, by the index of their service. `each` is how long a token takes, in seconds."""
 
     keys: tuple[Key, ...]
+    cookie_keys: tuple[Key, ...]
     each: float
     generation: int = 0
     epoch: int = 0
     now: float = 0
     stances: Mapping[int, Stance] = field(default_factory=dict)
+    prefixes: Sequence[tuple[Network, bool]] = ()  # and whether they are denied
     noted: list[tuple[int, str]] = field(default_factory=list)
     _proven: dict[Source, int] = field(default_factory=dict)
     _full_at: dict[tuple[object, ...], float] = field(default_factory=dict)
@@ -50,9 +68,14 @@ class GuardModel:
         self.epoch += 1
         self._proven = {s: e for s, e in self._proven.items() if self.epoch - e <= LIFETIME}
 
-    def filter(self, ip: Headers, guard: int, service: int) -> None:
-        """What is kept out before anything else. Raises EndsAs."""
+    def filter(self, ip: Headers, guard: int, service: int) -> bool:
+        """What is kept out before anything else. Raises EndsAs. Whether the source is allowed."""
         stance = self._of(guard)
+        denied = self._listed(ip)
+        if denied:
+            self._judge(stance, Rule.PREFIX, service, "DENIED")
+        if denied is False and stance.levels.get(Rule.PREFIX) is Level.ON:
+            return True
         if ip.protocol == TCP:
             if ip.more_fragments:
                 self._judge(stance, Rule.FRAGMENT, service, "FIRST_FRAGMENT")
@@ -63,6 +86,14 @@ class GuardModel:
         else:
             whose = (guard, "ICMP")
             self._limit(stance, Rule.ICMP_RATE, ICMP_RATE, ip, whose, service, "ICMP_RATE")
+        return False
+
+    def _listed(self, ip: Headers) -> bool | None:
+        """Whether the longest prefix that has the source is denied; None without any."""
+        source = ip_address(ip.source)
+        found = [(network.prefixlen, denied) for network, denied in self.prefixes
+                 if source in network]  # fmt: skip
+        return max(found)[1] if found else None
 
     def opening(self, ip: Headers, index: int) -> None:
         """SYNs, and RSTs that may be answers. Raises EndsAs and Challenged."""
@@ -78,25 +109,67 @@ class GuardModel:
             self._syn(ip, stance, index)
 
     def _syn(self, ip: Headers, stance: Stance, index: int) -> None:
-        resent = stance.mode is GuardMode.RETRANSMIT
+        answer = {GuardMode.AUTH: "CHALLENGED", GuardMode.RETRANSMIT: "FIRST_SYN"}
+        only_watched = stance.levels[Rule.SYN] is Level.MONITOR
+        if stance.mode is GuardMode.COOKIE_BACKEND and not only_watched:
+            self._answer(ip, stance)
         if not self._is_proven(ip):
-            if stance.levels[Rule.SYN] is Level.MONITOR:
-                self.noted.append((index, "FIRST_SYN" if resent else "CHALLENGED"))
+            if only_watched:
+                self.noted.append((index, answer.get(stance.mode, "COOKIE")))
                 return
-            if not resent:
+            if stance.mode is not GuardMode.RETRANSMIT:
                 raise Challenged(self._number(ip))
             self._wait(ip, index)
         self._admit(stance, ip, index, "SYNs")
 
+    def _answer(self, ip: Headers, stance: Stance) -> None:
+        """With a cookie, if one can say as little as the client's MSS."""
+        asks, ecn = asked(ip.options), ip.flags & ECN == ECN
+        if kept_mss(ip.version, asks.mss) is None:
+            return
+        bits = option_bits(ip.version, asks, ecn=ecn)
+        number = self._cookie(ip, self.generation, ip.sequence, bits, stance.wscale)
+        raise Cookie(number, asks, stance.mss[ip.version], stance.wscale, ecn)
+
+    def _has_cookie(self, ip: Headers, stance: Stance) -> bool:
+        """Whether it acknowledges one of ours, by the current key or the one before."""
+        number = (ip.acknowledged - 1) % (1 << 32)
+        isn = (ip.sequence - 1) % (1 << 32)
+        return any(
+            number == self._cookie(ip, generation, isn, number >> 22 & 255, stance.wscale)
+            for generation in (self.generation, self.generation - 1)
+        )
+
+    def _cookie(self, ip: Headers, generation: int, isn: int, bits: int, announced: int) -> int:
+        assert ip.ports
+        return cookie(
+            self.cookie_keys[generation % 4],
+            generation,
+            ip.source,
+            ip.destination,
+            b"".join(ip.ports),
+            isn=isn,
+            bits=bits,
+            announced=announced,
+        )
+
     def stray(self, ip: Headers, index: int) -> None:
         """Of no known flow. Raises EndsAs."""
         stance = self._of(index)
-        if ip.protocol != TCP or _opens(ip.flags) or not stance.levels.get(Rule.UNKNOWN):
+        if ip.protocol != TCP or _opens(ip.flags):
             return
-        if self._is_proven(ip):
-            self._admit(stance, ip, index, "strays")
-        else:
-            self._judge(stance, Rule.UNKNOWN, index, "UNKNOWN_FLOW")
+        cookies = stance.mode is GuardMode.COOKIE_BACKEND
+        cookies &= stance.levels.get(Rule.SYN) in (Level.ON, Level.LINGER)
+        cookies &= ip.flags & (SYN | ACK | RST) == ACK
+        if cookies and self._has_cookie(ip, stance):
+            self.noted.append((index, "PROVEN"))
+            self._admit(stance, ip, index, "SYNs")
+        elif stance.levels.get(Rule.UNKNOWN):
+            if self._is_proven(ip):
+                self._admit(stance, ip, index, "strays")
+            else:
+                verdict = "BAD_COOKIE" if cookies else "UNKNOWN_FLOW"
+                self._judge(stance, Rule.UNKNOWN, index, verdict)
 
     def _admit(self, stance: Stance, ip: Headers, index: int, what: str) -> None:
         self._limit(stance, Rule.SYN_RATE, SYN_RATE, ip, (index, what), index, "SYN_RATE")

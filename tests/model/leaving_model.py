@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from packet_model import IPV4, IPV6, Headers, read_link
+from cookie_model import Asked
+from packet_model import IPV4, IPV6, Headers, read_frame, read_link
 
 from accel.model import Mode
 from accel.placed import NextHop, PlacedBackend
@@ -15,6 +16,7 @@ OUTER = {4: 20, 6: 40}
 UDP_HEADER = 8
 FIRST_DYNAMIC_PORT = 49152
 LEAST_IPV6_MTU = 1280
+WINDOW = 64240  # of a SYN-ACK
 QUOTED = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}  # RFC 1812 4.3.2.3, RFC 4443 2.4 c
 
 
@@ -110,17 +112,55 @@ def too_big(frame: bytes, ip: Headers, mtu: int) -> bytes:
 
 def challenge(frame: bytes, ip: Headers, number: int) -> bytes:
     """A bare ACK of what was never sent, without options or a window (RFC 9293 3.10.7.3)."""
+    return _answer(frame, ip, struct.pack("!IIBBH", 0, number, 5 << 4, 0x10, 0))
+
+
+def syn_ack(
+    frame: bytes, ip: Headers, number: int, asks: Asked, mss: int, scale: int, *, ecn: bool
+) -> bytes:
+    """With each option that the SYN has, in a place of its own, and timestamp 0."""
+    options = struct.pack("!BBH", 2, 4, mss)
+    if asks.scale is not None:
+        options += bytes((1, 3, 3, scale))
+    elif asks.sack or asks.time:
+        options += b"\x01" * 4
+    if asks.time:
+        options += (b"\x04\x02" if asks.sack else b"\x01\x01") + b"\x08\x0a" + bytes(4) + asks.time
+    elif asks.sack:
+        options += b"\x01\x01\x04\x02"
+    acknowledged = (ip.sequence + 1) % (1 << 32)
+    words = 5 + len(options) // 4
+    flags = 0x52 if ecn else 0x12  # RFC 3168 6.1.1: ECE alone
+    start = struct.pack("!IIBBH", number, acknowledged, words << 4, flags, WINDOW)
+    return _answer(frame, ip, start, options)
+
+
+def _answer(frame: bytes, ip: Headers, start: bytes, options: bytes = b"") -> bytes:
+    """A TCP segment back by the way that the frame came; `start` is what ports are followed by."""
     assert ip.ports
     kind, _ = read_link(frame)
-    tcp = ip.ports[1] + ip.ports[0] + struct.pack("!IIBBHHH", 0, number, 5 << 4, 0x10, 0, 0, 0)
-    pseudo = ip.destination + ip.source + struct.pack("!II", len(tcp), 6)
-    tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
+    tcp = ip.ports[1] + ip.ports[0] + start + bytes(4) + options
+    tcp = tcp[:16] + struct.pack("!H", checksum(_pseudo(ip, len(tcp)) + tcp)) + tcp[18:]
     header = (
         ipv4_header(6, len(tcp), ip.destination, ip.source, 0)
         if ip.version == 4
         else ipv6_header(6, len(tcp), ip.destination, ip.source, 0, 0)
     )
     return frame[6:12] + frame[0:6] + frame[12 : ip.start - 2] + kind + header + tcp
+
+
+def _pseudo(ip: Headers, size: int) -> bytes:
+    return ip.destination + ip.source + struct.pack("!II", size, 6)
+
+
+def without_time(frame: bytes) -> bytes:
+    """A SYN-ACK without its own timestamp and the checksum, which must be right."""
+    ip = read_frame(frame)
+    if len(ip.options) < 20:
+        return frame
+    tcp = frame[ip.upper : ip.end]
+    assert sum_of(_pseudo(ip, len(tcp)) + tcp) == 0xFFFF
+    return frame[: ip.upper + 16] + bytes(2) + frame[ip.upper + 18 : -8] + bytes(4) + frame[-4:]
 
 
 def ipv4_header(protocol: int, payload: int, source: bytes, destination: bytes, tos: int) -> bytes:

@@ -43,6 +43,8 @@ class Headers:
     ports: tuple[bytes, bytes] | None = None
     flags: int = 0
     sequence: int = 0
+    acknowledged: int = 0
+    options: bytes = b""
 
     @property
     def syn(self) -> bool:
@@ -166,7 +168,7 @@ def _skip_extensions(data: bytes, kind: int, at: int, limit: int) -> Behind:
 
 
 def _with_transport(data: bytes, limit: int, ip: Headers, *, whole: bool) -> Headers:
-    """With ports, TCP's flags and sequence number, if the transport header is sound."""
+    """With ports and what else TCP says, if the transport header is sound."""
     at, size = ip.upper, min(ip.end, limit) - ip.upper
     if ip.later_fragment or ip.protocol not in (TCP, UDP) or size < 8:
         return ip
@@ -175,8 +177,13 @@ def _with_transport(data: bytes, limit: int, ip: Headers, *, whole: bool) -> Hea
         return ip
     if size < 20 or not 20 <= 4 * (data[at + 12] >> 4) <= size:
         return replace(ip, ports=None)
-    sequence = int.from_bytes(data[at + 4 : at + 8], "big")
-    return replace(ip, flags=data[at + 13], sequence=sequence)
+    return replace(
+        ip,
+        flags=data[at + 13],
+        sequence=int.from_bytes(data[at + 4 : at + 8], "big"),
+        acknowledged=int.from_bytes(data[at + 8 : at + 12], "big"),
+        options=data[at + 20 : at + 4 * (data[at + 12] >> 4)],
+    )
 
 
 def _number(data: bytes, at: int) -> int:

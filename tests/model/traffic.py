@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from random import Random
 
+from cookie_model import cookie
 from siphash_model import Key, challenge_number
 
 from accel.model import Address, Protocol, Service
@@ -26,15 +27,31 @@ TCP_FLAGS = (0x10, 0x10, 0x10, 0x10, 0x18, 0x02, 0x02, 0x12, 0x11, 0x04, 0x00, 0
 SIZES = (0, 0, 0, 1, 6, 40, 100, 536, 1180, 1360, 1412, 1440, 1452, 1460, 1473, 2000)
 MTUS, OVERHEADS = (600, 1400, 1500), (20, 28, 40, 48)
 LONGEST = 3400  # bytes: more than this the kernel's test run hands in in several pieces
+LAYOUT_WORDS = 5
+OPTIONS = (  # of SYNs, 20 bytes each
+    "020405b4 0402080a 00000007 00000000 01030307",
+    "020405b4 01010402 01030307 00000000 00000000",
+    "01030308 0402080a 00000001 00000000 02040518",
+    "02040100 0101080a 00000009 00000000 01010101",
+    "020405b4 01010101 01010101 01010101 01010101",
+    "030300 0402 02040218 080a 00000003 00000000 00",
+)
 EXTENSIONS = (0, 43, 44, 51, 60)
 
 
 class Traffic:
-    """A stream of frames, all of it drawn from one `random`. `keys` are those of challenges."""
+    """A stream of frames, all of it drawn from one `random`. The keys are the guard's."""
 
-    def __init__(self, random: Random, services: Sequence[Service], keys: Sequence[Key]) -> None:
+    def __init__(
+        self,
+        random: Random,
+        services: Sequence[Service],
+        challenge_keys: Sequence[Key],
+        cookie_keys: Sequence[Key],
+    ) -> None:
         self._random = random
-        self._keys = keys
+        self._challenge_keys = challenge_keys
+        self._cookie_keys = cookie_keys
         self._services = services
 
     def frame(self) -> bytes:
@@ -104,23 +121,33 @@ class Traffic:
         return ports + r.randbytes(8) + rest + options + payload
 
     def _of_a_guard(self, client: Address, service: Address, upper: bytes) -> bytes:
-        """An answer to a challenge, right or nearly right; or a SYN that is sent again."""
+        """What answers a challenge or a cookie, right or nearly; or a SYN that is sent again."""
         r = self._random
-        number = challenge_number(
-            self._keys, r.randrange(4), client.packed, service.packed, upper[:4]
-        )
-        flags, sequence = r.choice(
+        between = client.packed, service.packed, upper[:4]
+        generation, isn = r.randrange(4), r.randrange(1 << 32)
+        number = challenge_number(self._challenge_keys, generation, *between)
+        key, bits = self._cookie_keys[generation], r.randrange(256)
+        acknowledged = 1 + cookie(key, generation, *between, isn=isn, bits=bits, announced=7)
+        flags, sequence, acknowledged = r.choice(
             (
-                (0x04, number),
-                (0x04, number),
-                (0x14, number ^ 1 << 29),
-                (0x04, number + r.choice((-1, 1, 1 << 28, 1 << 30))),
-                (0x02, number - 1),
-                *(((0x02, 1000),) * 6),
+                (0x04, number, 0),
+                (0x04, number, 0),
+                (0x14, number ^ 1 << 29, 0),
+                (0x04, number + r.choice((-1, 1, 1 << 28, 1 << 30)), 0),
+                (0x02, number - 1, 0),
+                (r.choice((0x10, 0x18, 0x11)), isn + 1, acknowledged),
+                (0x10, isn + 1, acknowledged),
+                (0x10, isn + r.choice((0, 2)), acknowledged),
+                (0x10, isn + 1, acknowledged + r.choice((-1, 1, 1 << 21, 1 << 24, 1 << 30))),
+                *(((r.choice((0x02, 0x02, 0xC2)), 1000, 0),) * 6),
             )
         )
-        sequence %= 1 << 32
-        return upper[:4] + struct.pack("!I", sequence) + upper[8:13] + bytes([flags]) + upper[14:]
+        numbers = struct.pack("!II", sequence % (1 << 32), acknowledged % (1 << 32))
+        offset = upper[12:13]
+        if flags & 0x02 and r.random() < 0.5:
+            upper = upper[:20] + bytes.fromhex(r.choice(OPTIONS)) + upper[20:]
+            offset = bytes([(5 + LAYOUT_WORDS) << 4])
+        return upper[:4] + numbers + offset + bytes([flags]) + upper[14:]
 
     def _echo(self, version: int) -> tuple[bytes, int]:
         r = self._random
