@@ -6,6 +6,7 @@ from accel.datapath import Outcome
 from accel.image import admitted
 from accel.model import Mode, Service, State
 from accel.placed import PlacedBackend, PlacedService
+from accel.prefix_form import Network
 
 
 def steps(
@@ -14,11 +15,16 @@ def steps(
     outcome: Outcome,
     service: PlacedService | None,
     backend: PlacedBackend | None,
+    prefix: tuple[Network, bool] | None = None,
 ) -> list[str]:
-    """The steps of the decision in their order; `packet` says what came in."""
+    """The steps of the decision in their order; `packet` says what came in.
+
+    `prefix` is the longest that has its source, and whether it is denied.
+    """
     return [
         f"In comes {packet}.",
         *_service_step(service),
+        *(_prefix_step(*prefix) if prefix else ()),
         *(_choice_steps(outcome, service, backend) if service else ()),
         *(_way_steps(backend) if backend and outcome.verdict.forward else ()),
         f"{outcome.action}, verdict {outcome.verdict.label}: {outcome.verdict.meaning}.",
@@ -35,6 +41,13 @@ def _service_step(service: PlacedService | None) -> list[str]:
     if service is None:
         return ["No service was found for it: the gateway has nothing to steer."]
     return [f"It is for service {service.service.name!r}: {endpoint(service.service)}."]
+
+
+def _prefix_step(network: Network, deny: bool) -> list[str]:
+    return [
+        f"Of the prefixes that have its source {network} is the longest: "
+        f"{'denied' if deny else 'allowed'}, if the service's guard goes by prefixes."
+    ]
 
 
 def _choice_steps(

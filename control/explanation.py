@@ -22,10 +22,11 @@ _FRAME_BYTES = (14, 3000)  # an Ethernet header; what a test run takes with room
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """A frame, and what it is in words."""
+    """A frame, and what it is in words. `client` is None if only the frame was given."""
 
     frame: bytes
     packet: str
+    client: Address | None = None
 
 
 def question_of(request: Any, state: State) -> Question:
@@ -58,6 +59,7 @@ def question_of(request: Any, state: State) -> Question:
     return Question(
         frame=built,
         packet=f"{kind} from {client} port {source_port} to {address} port {port}",
+        client=client,
     )
 
 
@@ -76,6 +78,7 @@ def answer(
     if outcome.ifindex:
         with contextlib.suppress(OSError):
             interface = socket.if_indextoname(outcome.ifindex)
+    listed = data_path.lookup_prefix(question.client) if question.client and service else None
     return gateway_pb2.ExplainResponse(
         verdict=outcome.verdict.label,
         meaning=outcome.verdict.meaning,
@@ -88,7 +91,11 @@ def answer(
         packet_in=question.frame,
         packet_out=outcome.frame,
         steps=explain.steps(
-            packet=question.packet, outcome=outcome, service=service, backend=backend
+            packet=question.packet,
+            outcome=outcome,
+            service=service,
+            backend=backend,
+            prefix=listed,
         ),
     )
 

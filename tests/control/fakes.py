@@ -124,6 +124,11 @@ class FakeDataPath:
         found = [self.prefixes.get(network) for network, _ in prefixes]
         return np.array([0 if deny is None else 1 + deny for deny in found], np.int64)
 
+    def lookup_prefix(self, address: Address, /) -> tuple[Network, bool] | None:
+        found = [n for n in self.prefixes if n.version == address.version and address in n]
+        best = max(found, key=lambda n: n.prefixlen, default=None)
+        return None if best is None else (best, self.prefixes[best])
+
     def set_guard_keys(self, keys: GuardKeys, /) -> None:
         self.keys.append(keys)
 
