@@ -34,9 +34,9 @@ _NEEDED = {
     "tcp_ecn": 2,
 }
 _ASSIGN = "bpf_sk_assign_tcp_reqsk"
-_PRESENT, _FORMER = range(2)  # in the map
 LEFT_OVER = struct.Struct("!16s16sHH4x")  # struct left_over
-_LEFT_OVERS = read_constants("accept_maps.h")["LEFT_OVERS"]
+_CONSTANTS = read_constants("accept_maps.h")
+MAX_GATEWAYS = _CONSTANTS["MAX_GATEWAYS"]
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
 
@@ -97,20 +97,22 @@ class Accept:
             kernel_functions={kfunc.FIRST_MARKER: function},
         )
         self._links: list[int] = []
-        self._keys: CookieKeys | None = None
+        self._keys: dict[int, CookieKeys] = {}
 
-    def set_keys(self, keys: CookieKeys) -> None:
-        """From now on cookies by these are valid.
+    def set_keys(self, keys: CookieKeys, gateway: int = 0) -> None:
+        """From now on cookies by these are valid: of one gateway, by number below MAX_GATEWAYS.
 
-        After a leap over generations, so are those by the former keys until the next roll: the
+        After a leap over generations, so are those by its former keys until the next roll: the
         gateway was away, and its data path goes on with what it had for some seconds more.
         """
-        former, self._keys = self._keys, keys
-        leapt = former and keys.generation - former.generation not in (0, 1)
-        self._write(_FORMER, former if leapt else None, former.generation if former else 0)
+        present = 2 * gateway
+        before = self._keys.get(gateway)
+        self._keys[gateway] = keys
+        leapt = before is not None and keys.generation - before.generation not in (0, 1)
+        self._write(present + 1, before if leapt else None, before.generation if before else 0)
         # The keys first, and then which of them is the current one.
-        self._write(_PRESENT, keys, former.generation if former and not leapt else 0)
-        self._write(_PRESENT, keys, keys.generation)
+        self._write(present, keys, before.generation if before and not leapt else 0)
+        self._write(present, keys, keys.generation)
 
     def _write(self, number: int, keys: CookieKeys | None, generation: int) -> None:
         value = bytes(_KEYS.size)
@@ -124,7 +126,7 @@ class Accept:
     def take_left_overs(self) -> list[LeftOver]:
         """What is in TIME-WAIT in the way of new connections; each is told once."""
         fd, found = self._compiled.map_fd("left_overs"), []
-        for index in range(_LEFT_OVERS):
+        for index in range(_CONSTANTS["LEFT_OVERS"]):
             key = index.to_bytes(4, sys.byteorder)
             value = syscall.map_lookup(fd, key, LEFT_OVER.size) or bytes(LEFT_OVER.size)
             client, server, client_port, server_port = LEFT_OVER.unpack(value)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -75,31 +76,31 @@ class SecretKeys:
 class Accepting:
     """The program at work on one interface: a part of `accel backend run`.
 
-    Raises HostError if the kernel or its settings refuse it, NotFoundError, InvalidError.
+    `sources` of keys are MAX_GATEWAYS at the most, and valid beside each other. Raises HostError
+    if the kernel or its settings refuse it, NotFoundError, InvalidError.
     """
 
-    def __init__(self, *, interface: str, source: KeySource) -> None:
+    def __init__(self, *, interface: str, sources: Sequence[KeySource]) -> None:
         check_host()
         self._interface = interface
+        self._keys: list[Keys] = []
         self._before: dict[str, int] = {}
         self._told = False
         self._accept = Accept()
         try:
-            self._keys = source(self._take)
-            try:
-                self._accept.attach(interface)
-            except AccelError:
-                self._keys.close()
-                raise
+            for gateway, source in enumerate(sources):
+                self._keys.append(source(partial(self._take, gateway)))
+            self._accept.attach(interface)
         except AccelError:
-            self._accept.close()
+            self.close()
             raise
         if not self._told:
             _log.info("waiting for keys; until then no cookie is accepted on %s", interface)
 
     def refresh(self) -> None:
         """Roll the keys if it is time, and see to what is in the way of new connections."""
-        self._keys.refresh()
+        for keys in self._keys:
+            keys.refresh()
         counts = {verdict.name: packets for verdict, (packets, _) in self.counts().items()}
         if counts["time_wait"] > self._before.get("time_wait", 0):
             self._clear_way()
@@ -117,7 +118,8 @@ class Accepting:
 
     def close(self) -> None:
         """Detach and unload."""
-        self._keys.close()
+        for keys in self._keys:
+            keys.close()
         self._accept.close()
 
     def _clear_way(self) -> None:
@@ -129,8 +131,8 @@ class Accepting:
             except OSError as error:
                 _log.warning("cannot end a connection in TIME-WAIT: %s", error.strerror)
 
-    def _take(self, keys: CookieKeys) -> None:
-        self._accept.set_keys(keys)
+    def _take(self, gateway: int, keys: CookieKeys) -> None:
+        self._accept.set_keys(keys, gateway)
         if not self._told:
             _log.info("accepting SYN cookies on %s", self._interface)
         self._told = True

@@ -29,11 +29,12 @@ struct accept_counter {
 	__u64 bytes;
 };
 
-#define KEY_SETS 2
+#define MAX_GATEWAYS 4
+#define KEY_SETS 8 /* two of each gateway */
 
 /*
- * accept_keys: the present ones; and after a leap over generations, for gateways that are about to
- * leap too, the former ones. Of generation 0 where there are none. Written by user space.
+ * accept_keys: of each gateway the present ones, and behind them, after a leap over generations that
+ * it may yet have to make, the former ones. Of generation 0 where there are none. User space.
  */
 BPF_ARRAY(accept_keys, struct accept_keys, KEY_SETS);
 /* left_overs: what user space is to end, by the client's port. Data path, emptied by user space. */

@@ -48,7 +48,7 @@ INLINE int is_valid_cookie(const struct segment *s, const struct accept_keys *ke
 /* The set of keys by which the segment's cookie is valid; NULL if there is none. */
 INLINE struct accept_keys *keys_of_cookie(const struct segment *s, __u32 cookie)
 {
-#pragma unroll
+#pragma nounroll
 	for (__u32 i = 0; i < KEY_SETS; i++) {
 		__u32 index = i;
 		struct accept_keys *keys = accept_keys.lookup(&index);

@@ -108,7 +108,12 @@ def _register_run(below: Commands) -> None:
         help="acceld's --key-period, with --keys-file (default: %(default)s)",
     )
     cookies.add_argument(
-        "--gateway", default="", metavar="HOST:PORT", help="acceld's --tcp, which tells the keys"
+        "--gateway",
+        dest="gateways",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="acceld's --tcp, which tells the keys (repeatable: all gateways)",
     )
     cookies.add_argument("--tls-cert", type=Path, metavar="PEM", help="this host's certificate")
     cookies.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
@@ -243,9 +248,9 @@ def _run(options: argparse.Namespace) -> int:
                 mode=options.mode,
             )
         )
-    source = _key_source(options)
-    if source:
-        parts.append(partial(cookie_agent.Accepting, interface=options.interface, source=source))
+    sources = _key_sources(options)
+    if sources:
+        parts.append(partial(cookie_agent.Accepting, interface=options.interface, sources=sources))
     if not parts:
         raise InvalidError(
             "--allow",
@@ -255,35 +260,36 @@ def _run(options: argparse.Namespace) -> int:
     return backend_run.run(parts)
 
 
-def _key_source(options: argparse.Namespace) -> KeySource | None:
-    """Where the keys for cookies come from; None without --cookies. Raises InvalidError."""
+def _key_sources(options: argparse.Namespace) -> list[KeySource]:
+    """Where the keys for cookies come from; none without --cookies. Raises InvalidError."""
     tls = [options.tls_cert, options.tls_key, options.tls_ca]
     if not options.cookies:
-        if options.keys_file or options.gateway or any(tls):
+        if options.keys_file or options.gateways or any(tls):
             raise InvalidError("--cookies", "is missing", hint="keys are of use with it alone")
-        return None
-    if bool(options.keys_file) == bool(options.gateway):
+        return []
+    if bool(options.keys_file) == bool(options.gateways):
         raise InvalidError("--cookies", "takes its keys from --keys-file or from --gateway")
     if options.keys_file:
         if any(tls):
             raise InvalidError("--keys-file", "takes no --tls options, which are for --gateway")
         from accel.cookie_agent import SecretKeys
 
-        return partial(SecretKeys, options.keys_file, period=options.key_period)
+        return [partial(SecretKeys, options.keys_file, period=options.key_period)]
     if not all(tls):
         raise InvalidError(
             "--gateway",
             "tells its keys by mutual TLS only",
             hint="give --tls-cert, --tls-key and --tls-ca",
         )
+    from accel.accept import MAX_GATEWAYS
+
+    if len(options.gateways) > MAX_GATEWAYS:
+        raise InvalidError("--gateway", f"is given more than {MAX_GATEWAYS} times")
     from accel.key_stream import Certificates, KeyStream
 
     certificate, key, authority = tls
-    return partial(
-        KeyStream,
-        options.gateway,
-        Certificates(certificate=certificate, key=key, authority=authority),
-    )
+    files = Certificates(certificate=certificate, key=key, authority=authority)
+    return [partial(KeyStream, target, files) for target in options.gateways]
 
 
 def _shown(options: argparse.Namespace, reached: Reached) -> None:

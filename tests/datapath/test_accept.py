@@ -26,7 +26,7 @@ from scapy.all import (
 )
 
 from accel import probes
-from accel.accept import VERDICTS, Accept, CookieKeys, check_settings
+from accel.accept import MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
 from accel.backend_verdicts import read_verdicts
 from accel.errors import HostError, NotFoundError
 from accel.guard import Stance
@@ -365,6 +365,27 @@ def test_after_a_leap_former_keys_are_valid_until_the_next_roll(
     for generation, valid in ((NOW, False), (NOW + 6, False), (NOW + 7, True), (NOW + 9, True)):
         packet = acknowledging(4, port, generation=generation)
         assert (verdict(accept, home, packet) in TAKEN) == valid, generation - NOW
+
+
+def test_each_gateway_has_keys_of_its_own(
+    accept: Accept, home: Namespace, listening: dict[int, int]
+) -> None:
+    """The last one's are of another secret, and at another generation."""
+    other = bytes(31) + b"x"
+    last = MAX_GATEWAYS - 1
+    theirs = CookieKeys(generation=7, keys=keys_around(other, COOKIE, 7))
+    accept.set_keys(theirs, last)
+    port = listening[4]
+    assert verdict(accept, home, acknowledging(4, port)) in TAKEN
+    theirs_now = acknowledging(4, port, secret=other, generation=7)
+    assert verdict(accept, home, theirs_now) in TAKEN
+    mixed = acknowledging(4, port, secret=other, generation=NOW)
+    assert verdict(accept, home, mixed) == "bad_cookie"
+    accept.set_keys(keys(NOW + 1))
+    assert verdict(accept, home, theirs_now) in TAKEN
+    accept.set_keys(CookieKeys(generation=9, keys=keys_around(SECRET, COOKIE, 9)), last)
+    accept.set_keys(CookieKeys(generation=10, keys=keys_around(SECRET, COOKIE, 10)), last)
+    assert verdict(accept, home, theirs_now) == "bad_cookie"
 
 
 def test_settings_say_what_to_set(tmp_path: Path) -> None:

@@ -220,16 +220,19 @@ def test_backend_run_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> No
 def test_cookies_take_their_keys_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     given = ("--cookies", "--keys-file", "/secret", "--key-period", "7")
     (accepting,) = parts_of(monkeypatch, *given).values()
-    source: Any = accepting["source"]
+    (source,) = cast(Any, accepting["sources"])
     assert (source.args, source.keywords) == ((Path("/secret"),), {"period": 7})
 
 
 def test_cookies_take_their_keys_from_a_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateways = ("--gateway", "gw:7443", "--gateway", "other:7443")
     tls = ("--tls-cert", "/cert", "--tls-key", "/key", "--tls-ca", "/ca")
-    parts = parts_of(monkeypatch, "--allow", "::/0", "--cookies", "--gateway", "gw:7443", *tls)
+    parts = parts_of(monkeypatch, "--allow", "::/0", "--cookies", *gateways, *tls)
     assert list(parts) == ["Unwrapping", "Accepting"]
-    target, certificates = cast(Any, parts["Accepting"]["source"]).args
-    assert target == "gw:7443"
+    first, second = cast(Any, parts["Accepting"]["sources"])
+    (target, certificates), (other, same) = first.args, second.args
+    assert (target, other) == ("gw:7443", "other:7443")
+    assert certificates == same
     assert (certificates.certificate, certificates.key, certificates.authority) == tuple(
         map(Path, ("/cert", "/key", "/ca"))
     )
@@ -245,6 +248,7 @@ def test_cookies_take_their_keys_from_a_gateway(monkeypatch: pytest.MonkeyPatch)
         ("--cookies --keys-file /s --gateway a:1", "--keys-file or from --gateway"),
         ("--cookies --keys-file /s --tls-ca /ca", "takes no --tls options"),
         ("--cookies --gateway a:1", "mutual TLS only"),
+        ("--cookies --tls-cert /c --tls-key /k --tls-ca /a" + 5 * " --gateway a:1", "than 4 times"),
         ("--cookies --gateway a:1 --tls-cert /c --tls-key /k", "mutual TLS only"),
     ],
 )

@@ -53,13 +53,13 @@ class Program:
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        self.keys: list[CookieKeys] = []
+        self.keys: list[tuple[int, CookieKeys]] = []
         self.left_overs: list[LeftOver] = []
         self.refuses = False
         self.closed = 0
 
-    def set_keys(self, keys: CookieKeys) -> None:
-        self.keys.append(keys)
+    def set_keys(self, keys: CookieKeys, gateway: int) -> None:
+        self.keys.append((gateway, keys))
 
     def attach(self, interface: str) -> None:
         if self.refuses:
@@ -101,24 +101,28 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Program:
 def test_it_waits_for_keys_and_says_so(program: Program, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     sources: list[Keys] = []
-    part = Accepting(
-        interface="eth0", source=lambda on_keys: sources.append(Keys(on_keys)) or sources[0]
-    )
+
+    def source(on_keys: Callable[[CookieKeys], None]) -> Keys:
+        sources.append(Keys(on_keys))
+        return sources[-1]
+
+    part = Accepting(interface="eth0", sources=[source, source])
     assert "waiting for keys" in caplog.text
     keys = CookieKeys(generation=9, keys=((0, 0),) * 4)
-    sources[0].on_keys(keys)
+    sources[1].on_keys(keys)
     sources[0].on_keys(keys)
     assert caplog.text.count("accepting SYN cookies on eth0") == 1
-    assert program.keys == [keys, keys]
+    assert program.keys == [(1, keys), (0, keys)]
     part.refresh()
     part.close()
-    assert (sources[0].refreshed, sources[0].closed, program.closed) == (1, 1, 1)
+    assert [(each.refreshed, each.closed) for each in sources] == [(1, 1)] * 2
+    assert program.closed == 1
 
 
 def test_refused_connections_are_told_once(
     program: Program, caplog: pytest.LogCaptureFixture
 ) -> None:
-    part = Accepting(interface="eth0", source=Keys)
+    part = Accepting(interface="eth0", sources=[Keys])
     for refused in (0, 3, 3, 5):
         program.numbers["refused"] = refused
         part.refresh()
@@ -137,7 +141,7 @@ def test_what_is_in_the_way_is_ended(
         return True
 
     monkeypatch.setattr(cookie_agent, "end_time_wait", end)
-    part = Accepting(interface="eth0", source=Keys)
+    part = Accepting(interface="eth0", sources=[Keys])
     left = LeftOver(client=MAPPED + b"abcd", server=MAPPED + b"efgh", ports=(40000, 443))
     program.left_overs = [left]
     part.refresh()
@@ -159,7 +163,7 @@ def test_what_does_not_start_leaves_nothing(
     with pytest.raises(NotFoundError):
         Accepting(
             interface="nowhere",
-            source=lambda on_keys: sources.append(Keys(on_keys)) or sources[0],
+            sources=[lambda on_keys: sources.append(Keys(on_keys)) or sources[0]],
         )
     assert (sources[0].closed, program.closed) == (1, 1)
 
@@ -168,4 +172,4 @@ def test_what_does_not_start_leaves_nothing(
 
     monkeypatch.setattr(cookie_agent, "check_host", refuse)
     with pytest.raises(HostError, match="tcp_sack"):
-        Accepting(interface="eth0", source=Keys)
+        Accepting(interface="eth0", sources=[Keys])
