@@ -4,7 +4,7 @@
 set -eu
 
 wanted="python3-bpfcc python3-venv python3-dev gcc libc6-dev linux-libc-dev
-iproute2 ethtool nginx-light curl openssl clang-format $*"
+iproute2 ethtool nftables nginx-light curl openssl clang-format $*"
 
 missing=
 for package in $wanted; do

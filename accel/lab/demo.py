@@ -21,14 +21,15 @@ from accel.lab.load import Answer, Tally, curl
 from accel.lab.network import Lab
 from accel.lab.scene import DRAINED, KILLED, Shown
 from accel.lab.screen import Screen
+from accel.lab.siege import Siege, weaken
+from accel.lab.verdict_rows import verdict_rows
 from accel.model import Mode, State
-from accel.verdicts import Verdict
 
-REQUESTS = 800  # of each service in each of the three acts
+REQUESTS = 600  # of each service in each of the first three acts
 _PER_HTTPS = 4  # one of so many is by HTTPS
 _BATCH = 40
-_ACT_SECONDS = 14.0  # after which an act begins no more requests
-_MIDDLE_SECONDS = 5.0  # the latest middle of an act
+_ACT_SECONDS = 8.0  # after which an act begins no more requests
+_MIDDLE_SECONDS = 3.0  # the latest middle of an act
 _KEPT = 24  # connections that stay open while a backend drains
 _BAR = 10  # characters
 
@@ -128,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=int,
         default=REQUESTS,
         metavar="N",
-        help="of each of the six services in each of the three acts (default: %(default)s)",
+        help="of each of the six services in each of the first three acts (default: %(default)s)",
     )
     options = parser.parse_args(argv)
     screen = Screen()
@@ -151,6 +152,7 @@ def _show(lab: Lab, screen: Screen, per_act: int) -> int:
     screen.write(f"\n{scene.DRAWING}")
     screen.say("The network above is up.")
     shown = scene.services(lab)
+    weaken(lab.near)
     lab.serve([each.address for each in shown])
     screen.say("nginx serves HTTP and HTTPS on b1 to b6, at the addresses of six services.")
     lab.unwrap(lab.far)
@@ -168,7 +170,12 @@ def _show(lab: Lab, screen: Screen, per_act: int) -> int:
         daemon.apply([s.service for s in shown], [b for s in shown for b in s.backends])
         screen.say("Services and backends were applied over gRPC, all in one transaction.")
         _acts(demo)
-        _summary(demo, time.monotonic() - started)
+        besieged = next(each for each in shown if KILLED in each.names)
+        living = [lab.backend(name) for name in besieged.names if name != KILLED]
+        siege = Siege(lab=lab, screen=screen, daemon=daemon, shown=besieged, backends=living)
+        siege.run()
+        demo.problems += siege.problems
+        _summary(demo, siege, time.monotonic() - started)
     return 1 if demo.failed or demo.problems or not demo.requests else 0
 
 
@@ -223,7 +230,7 @@ def _explain(demo: Demo) -> None:
         demo.screen.write(f"           {step}")
 
 
-def _summary(demo: Demo, seconds: float) -> None:
+def _summary(demo: Demo, siege: Siege, seconds: float) -> None:
     write = demo.screen.write
     write("\n" + paint("Requests", "bold"))
     rows = [
@@ -239,12 +246,18 @@ def _summary(demo: Demo, seconds: float) -> None:
         ).text()
     )
     write("\n" + paint("What became of the packets at the gateway", "bold"))
-    write(Table(header=("verdict", "packets", "meaning"), rows=_verdicts(demo)).text())
+    write(
+        Table(
+            header=("verdict", "packets", "meaning"), rows=verdict_rows(demo.daemon.client.stats())
+        ).text()
+    )
+    write("\n" + paint("The flood of act 4, each second of it, and the requests meanwhile", "bold"))
+    write(siege.table())
     write()
     for answer in demo.failed[:5]:
         write(f"failed: {answer.url}: {answer.error}")
     for problem in demo.problems[:5]:
-        write(f"a kept connection broke: {problem}")
+        write(f"this should not have been: {problem}")
     again = f", {demo.again} asked again as {KILLED} died" if demo.again else ""
     errors = len(demo.failed) + len(demo.problems)
     verdict = paint(f"{errors} errors", "red" if errors else "green")
@@ -265,20 +278,6 @@ def _spread(demo: Demo) -> list[tuple[object, ...]]:
             all_acts = sum(demo.tallies[s].backends[name] for s in of_these)
             rows.append((name, scene.WEIGHTS[name], f"{share:.0%}", f"{answered:.1%}", all_acts))
     return rows
-
-
-def _verdicts(demo: Demo) -> list[tuple[object, ...]]:
-    """Each verdict that was counted, most packets first."""
-    stats = demo.daemon.client.stats()
-    counts = [*stats.gateway]
-    for service in stats.services:
-        counts += [*service.counts, *(c for backend in service.backends for c in backend.counts)]
-    packets: dict[str, int] = {}
-    for count in counts:
-        packets[count.verdict] = packets.get(count.verdict, 0) + count.packets
-    meanings = {verdict.label: verdict.meaning for verdict in Verdict}
-    ordered = sorted(packets.items(), key=lambda item: -item[1])
-    return [(name, number, meanings[name]) for name, number in ordered if number]
 
 
 def _bar(part: int, whole: int) -> str:

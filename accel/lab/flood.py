@@ -61,7 +61,8 @@ class Flood:
     once `most` frames are sent. Of `sources`, up to eight, each is used alike. `bots` answer what
     a real host would: challenges by an RST, SYN cookies by an ACK. It leaves by `interface` of
     `namespace` for the MAC address `mac`; what comes back there to a source goes no further. The
-    same `seed` draws the same. A context manager. Raises HostError without the right to load programs.
+    same `seed` draws the same. A context manager. Raises HostError without the right to load
+    programs.
     """
 
     def __init__(

@@ -82,6 +82,12 @@ class Host:
         link = self.namespace.netlink.get_links(self.namespace.index(INTERFACE))[0]
         return str(link.get("address"))
 
+    @property
+    def received(self) -> int:
+        """Packets that have come in on its interface."""
+        link = self.namespace.netlink.get_links(self.namespace.index(INTERFACE))[0]
+        return int(link.get("stats64")["rx_packets"])
+
     def set_mac(self, mac: str) -> None:
         """Give its interface another MAC address."""
         self.namespace.netlink.link("set", index=self.namespace.index(INTERFACE), address=mac)

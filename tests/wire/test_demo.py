@@ -32,6 +32,21 @@ def test_every_request_is_answered() -> None:
         assert re.search(rf"^{name} +\S+ +180 +0$", done.stdout, re.MULTILINE)
     assert "b5 drains" in done.stdout
     assert "forward_flow" in done.stdout
+    off, on, over = (
+        re.search(
+            rf"^{phase} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", done.stdout, re.MULTILINE
+        )
+        for phase in ("flood, guard off", "flood, guard on", "flood over")
+    )
+    assert off
+    assert on
+    assert over
+    assert int(off[6]) > 0
+    assert int(off[4]) > int(off[1]) / 2  # the backends get the flood
+    assert int(on[2]) > 0
+    assert int(on[3]) > 0
+    assert int(on[4]) < int(off[4]) / 4
+    assert (on[6], over[6]) == ("0", "0")
     assert not re.search(r"^(no_|malformed|bad_|fragment)", done.stdout, re.MULTILINE)
 
 
@@ -42,6 +57,7 @@ def test_a_failed_request_is_an_exit_code(
         return [Answer(url=url, backend="", size=0, error="refused") for url in urls]
 
     monkeypatch.setattr(demo, "curl", refuse)
+    monkeypatch.setattr(demo.Siege, "run", lambda siege: None)
     assert demo.main(["--requests", "1"]) == 1
     assert re.search(r"18 requests in .*: 18 errors", capsys.readouterr().out)
     assert left_behind(os.getpid()) == []
