@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accel import explain_guard
 from accel.datapath import Outcome
 from accel.image import admitted
 from accel.model import Mode, Service, State
@@ -26,6 +27,7 @@ def steps(
         *_service_step(service),
         *(_prefix_step(*prefix) if prefix else ()),
         *(_choice_steps(outcome, service, backend) if service else ()),
+        *(explain_guard.steps(outcome.verdict, service.service.guard) if service else ()),
         *(_way_steps(backend) if backend and outcome.verdict.forward else ()),
         f"{outcome.action}, verdict {outcome.verdict.label}: {outcome.verdict.meaning}.",
     ]
