@@ -27,7 +27,7 @@ enum rule {
 	RULE_ICMP_RATE, /* ICMP of a source */
 };
 
-/* A token bucket's rate, in units of the guard's clock (clock.h): see pace.h. */
+/* A token bucket's rate, in units of the guard's clock (clock.h): see source.h. */
 struct rate {
 	__u32 each;  /* how long one packet's token takes to come back */
 	__u32 burst; /* how far ahead of its rate a source may be */
