@@ -26,7 +26,7 @@ def register(commands: Commands) -> None:
     """Add the commands."""
     group = commands.add_parser(
         "prefix",
-        help="allowed and denied prefixes: add, remove, list, load, lookup",
+        help="allowed and denied clients: add, remove, list, load, lookup",
         description="Allow and deny prefixes for all guarded services; the longest that has a"
         " client's address decides.",
     )

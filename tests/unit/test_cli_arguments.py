@@ -36,6 +36,7 @@ COMMANDS = """\
     status           the daemon, its interfaces and its maps
     stats            packets and bytes by backend and by verdict
     guard            the guard against floods: status, set, samples
+    prefix           allowed and denied clients: add, remove, list, load, lookup
     explain          what would happen to a packet, and why
     watch            changes as they happen, until Ctrl-C
     completion       print a completion script for bash, zsh or fish
