@@ -79,7 +79,7 @@ def test_a_burst_is_what_was_said(
 
 
 @kinds
-@pytest.mark.parametrize("per_second", [1, 3, 10, 100, 1000])
+@pytest.mark.parametrize("per_second", [1, 3, 10, 100])
 def test_so_many_pass_in_the_long_run(rig: Rig, kind: str, per_second: int) -> None:
     """Sent at twice the rate for ten times a burst, which comes on top."""
     service, rule, name, make = KINDS[kind]
