@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import daemon, flat, flood, guard, packet, plot, report, rings, wire
+from bench import daemon, flat, flood, guard, packet, plot, prefixes, report, rings, wire
 
 CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "packet": packet.run,
     "flat": flat.run,
     "growth": packet.growth,
     "guard": guard.run,
+    "prefixes": prefixes.run,
     "flood": flood.run,
     "rings": rings.run,
     "wire": wire.run,

@@ -37,7 +37,8 @@ class Run:
 
     0 flows: each packet is of a new one. Flows are first met in order and then, as in traffic, in
     none; what a first pass has put side by side in memory would be read ahead otherwise. A client
-    has so many flows as two to the power of `port_bits`. `answers`: the program shortens frames
+    has so many flows as two to the power of `port_bits`; with none, clients are so many addresses
+    apart as two to the power of `apart_bits`. `answers`: the program shortens frames
     from behind. `before` is called before each round. `seen` says how many packets met what they
     were to meet: a wrong one may be fast.
     """
@@ -47,6 +48,7 @@ class Run:
     flows: int
     next: int = 0
     port_bits: int = 15
+    apart_bits: int = 0
     answers: bool = False
     before: Callable[[], object] | None = None
     seen: Callable[[], int] | None = None
@@ -120,7 +122,7 @@ class Harness:
             0,
             run.next,
             step,
-            (run.flows or 1 << 32) - 1,
+            ((run.flows or 1 << 32) - 1) << run.apart_bits & 0xFFFFFFFF,
             run.port_bits,
             run.frame[14:],
         )

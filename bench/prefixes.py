@@ -1,0 +1,80 @@
+"""What a denied packet costs with a million prefixes loaded, beside parsing and dropping it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+
+import numpy as np
+
+from accel.datapath import DataPath
+from accel.guard import Level, Rule, Stance
+from accel.model import Protocol
+from accel.placed import Limits
+from accel.prefix_list import V4, Prefixes
+from accel.verdicts import Verdict
+from bench.frames import SERVICE4, packet
+from bench.harness import ROUNDS, Harness, Run, ready
+from bench.report import Result, result
+from bench.sides import THREE, Ours, parse_floor
+
+MILLION = 1 << 20
+_APART_BITS = 12  # a source of every 4096 addresses: sixteen in each /16
+_FIRST = 0x0A000000  # of the wrapper's clients
+_SOURCES = (1, 1 << 10, 1 << 15, MILLION)
+
+
+def run() -> Iterator[Result]:
+    """One source that comes again and again, as in a flood; then many, whose lines are cold."""
+    with ready() as harness, closing(Ours(limits=Limits(prefixes=MILLION))) as ours:
+        load_million(ours.path)
+        ours.path.set_stances(
+            {placed.index: Stance(levels={Rule.PREFIX: Level.ON}) for placed in THREE}
+        )
+        yield from _costs(harness, ours)
+
+
+def load_million(path: DataPath) -> None:
+    """Deny a million addresses, those that `Run.apart_bits` = 12 sends from among them."""
+    addresses = np.arange(MILLION, dtype=np.uint64) << np.uint64(_APART_BITS)
+    addresses = (addresses + np.uint64(_FIRST)) & np.uint64(0xFFFFFFFF)
+    path.put_prefixes(
+        Prefixes(
+            high=np.zeros(MILLION, np.uint64),
+            low=addresses | np.uint64(V4),
+            cut=np.zeros(MILLION, np.uint8),
+            deny=np.ones(MILLION, np.bool_),
+        ),
+        only=True,
+    )
+
+
+def _costs(harness: Harness, ours: Ours) -> Iterator[Result]:
+    frame = packet(SERVICE4, Protocol.TCP)
+    floor = parse_floor()
+    seen = partial(ours.seen, Verdict["DENIED"])
+    denied, parsed = (
+        [
+            Run(
+                program=program,
+                frame=frame,
+                flows=sources,
+                port_bits=0,
+                apart_bits=_APART_BITS,
+                seen=met,
+            )
+            for sources in _SOURCES
+        ]
+        for program, met in ((ours.program, seen), (floor, None))
+    )
+    harness.measure([*denied, *parsed])
+    for sources, mine, parsing in zip(_SOURCES, denied, parsed, strict=True):
+        yield result(
+            f"denied_{sources}",
+            mine.best - parsing.best,
+            "ns over parsing",
+            most=30 if sources == 1 else None,
+            rounds=ROUNDS,
+            note=f"a million prefixes, {sources} of them sending",
+        )
