@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import pytest
 from steering import SERVICE, errors, packets, url
 from under_attack import SOURCES, Spoils, guard_services, until
 
+from accel.answers import Attack
+from accel.client import Client
+from accel.errors import UnreachableError
 from accel.guard import Guard, Policy
+from accel.guard_answers import GuardState
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
@@ -29,6 +36,7 @@ class Place:
     daemon: Daemon
     spoils: Spoils
     services: dict[int, Service]
+    seen: list[Attack]
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +46,23 @@ def place() -> Iterator[Place]:
         lab.serve(list(SERVICE.values()))
         with Daemon(lab, options=["--key-period", "2"]) as daemon:
             services = guard_services(daemon, GUARD, lab.near)
-            yield Place(lab=lab, daemon=daemon, spoils=Spoils(lab.near), services=services)
+            spoils, seen = Spoils(lab.near), []
+            threading.Thread(target=watch, args=(daemon, seen), daemon=True).start()
+            yield Place(lab=lab, daemon=daemon, spoils=spoils, services=services, seen=seen)
 
 
-def events(place: Place, version: int, what: str) -> int:
-    """How many of them the log tells of."""
-    return place.daemon.log.read_text().count(f"service {place.services[version].name} is {what}")
+def watch(daemon: Daemon, seen: list[Attack]) -> None:
+    """Until the daemon ends."""
+    with suppress(UnreachableError), Client(daemon.socket) as client:
+        seen.extend(event.attack for event in client.watch() if event.attack)
 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_on_and_off_again(place: Place, version: int) -> None:
     """Connections stay open and new ones are made all the time; strangers come under attack."""
     lab, daemon, spoils, address = place.lab, place.daemon, place.spoils, SERVICE[version]
+    name = place.services[version].name
+    started, ended = f"{name} is under attack", f"{name} is not under attack any more"
     with KeptFlows(host=lab.client, address=address, count=16) as kept:
         traffic = Traffic(lab.client, [url(address, path) for path in ("1m", "1k", "", "")])
         for turn in range(1, ROUNDS + 1):
@@ -58,19 +71,32 @@ def test_on_and_off_again(place: Place, version: int) -> None:
             )
             before = {name: packets(daemon, name) for name in ("challenged", "unknown_flow")}
             with flood:
-                until(lambda n=turn: events(place, version, "under attack") == n, "the start")
-                for name, seen in before.items():
-                    until(lambda name=name, n=seen: packets(daemon, name) > n, name)
+                until(lambda n=turn: daemon.log.read_text().count(started) == n, started)
+                for verdict, seen in before.items():
+                    until(lambda verdict=verdict, n=seen: packets(daemon, verdict) > n, verdict)
                 until(lambda flood=flood, n=flood.sent: flood.sent - n > SOME, "the flood")
                 reached, sent = spoils.packets, flood.sent
                 assert errors(curl(lab.clients[turn], [url(address)] * 20)) == {}
                 until(lambda flood=flood, n=sent: flood.sent - n > SOME, "the flood")
                 assert (spoils.packets - reached) * 10_000 < flood.sent - sent
-            until(lambda n=turn: events(place, version, "not under attack") == n, "the end")
+                (guard,) = daemon.client.guards(name)
+                assert (guard.state, guard.answering) == (GuardState.ATTACK, True)
+                assert guard.sources
+                (network,) = SOURCES[version]
+                assert all(network.supernet_of(ip_network(s.prefix)) for s in guard.sources)
+            until(lambda n=turn: daemon.log.read_text().count(ended) == n, ended)
         assert traffic.stop().errors == []
         kept.ask()
         assert kept.errors() == []
         assert min(flow.requests for flow in kept.flows) > ROUNDS
+
+    def told() -> list[Attack]:
+        return [attack for attack in place.seen if attack.service == name]
+
+    until(lambda: len(told()) == 2 * ROUNDS, "as many events as attacks")
+    assert [attack.started for attack in told()] == [True, False] * ROUNDS
+    assert all(attack.excess_per_second > GUARD.on_rate for attack in told())
+    assert all(attack.started or attack.seconds > 0 for attack in told())
 
 
 def test_what_is_quiet_is_not_answered(place: Place) -> None:

@@ -17,6 +17,7 @@ from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, Network, at_gateway
 from accel.lab.kept import KeptFlows
 from accel.lab.load import curl
+from accel.prefix_client import PrefixClient
 
 MANY = 200_000  # frames of a flood
 MOST = 5_000_000
@@ -118,3 +119,40 @@ def test_of_a_botnet_the_backends_get_its_rate(place: Place, version: int) -> No
     assert packets(place.daemon, "proven") - proven > 10_000
     assert packets(place.daemon, "syn_rate") - limited > MANY / 4
     assert 0 < place.spoils.packets - before <= PREFIXES[version] * 50 * (took + 2)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_allowed_health_checker_is_not_asked_for_anything(place: Place, version: int) -> None:
+    """Neither before a flood nor in it; the guard is the slowest one for all others."""
+    checker, address = place.lab.clients[1], SERVICE[version]
+    guard = Guard(policy=Policy.ALWAYS, mode=GuardMode.RETRANSMIT)
+    guard_services(place.daemon, guard, place.lab.near)
+    settled(place.lab, place.daemon, "first_syn", "unknown_flow")
+    with PrefixClient(place.daemon.socket) as client:
+        client.add_prefixes([ip_network(checker.address(version))], deny=False)
+        first = packets(place.daemon, "first_syn")
+        assert errors(curl(checker, [url(address)] * 20)) == {}
+        assert packets(place.daemon, "first_syn") == first
+        with at_gateway(place.lab, sources=SOURCES[version], to=address, most=MANY) as flood:
+            sent_again = checker.namespace.counter("Tcp", "RetransSegs")
+            assert errors(curl(checker, [url(address)] * 50, parallel=1)) == {}
+            flood.wait()
+        assert checker.namespace.counter("Tcp", "RetransSegs") - sent_again < 10
+        client.remove_prefixes([ip_network(checker.address(version))])
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_denied_prefix_is_not_even_answered(place: Place, version: int) -> None:
+    guard_services(place.daemon, ALWAYS, place.lab.near)
+    with PrefixClient(place.daemon.socket) as client:
+        client.add_prefixes(SOURCES[version], deny=True)
+        before = place.spoils.packets
+        flood = at_gateway(
+            place.lab, sources=SOURCES[version], to=SERVICE[version], most=MANY, kind=Kind.MIXED
+        )
+        with flood:
+            assert errors(curl(place.lab.client, [url(SERVICE[version])] * 100)) == {}
+            flood.wait()
+        assert packets(place.daemon, "denied") > MANY / 2
+        assert (flood.returned, place.spoils.packets - before) == (0, 0)
+        client.remove_prefixes(SOURCES[version])
