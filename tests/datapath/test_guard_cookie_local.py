@@ -108,7 +108,7 @@ def test_options_are_where_the_kernel_looks_for_them(
     assert echoed == TIME
     assert stamp % STAMP == scale | (STAMP_SACK if "sack" in kept else 0) | (STAMP_ECN * ecn)
     assert (after - stamp) % (1 << 32) < (1 << 31), "ahead of the kernel's clock"
-    assert (stamp - before) % (1 << 32) > (1 << 32) - 20 * STAMP, "far behind it"
+    assert (stamp + 20 * STAMP - before) % (1 << 32) < (1 << 31), "far behind it"
     assert ("SAckOK" in said) == ("sack" in kept)
     assert said.get("WScale") == (None if scale == NO_SCALE else SCALE)
     assert got[TCP].flags == ("SAE" if ecn else "SA")

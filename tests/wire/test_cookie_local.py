@@ -258,6 +258,27 @@ def test_what_the_host_has_off_is_not_announced(
         client.sysctl(ipv4__tcp_ecn=2)
 
 
+RULES = """
+add table inet guarded
+add chain inet guarded arriving { type filter hook input priority 0; }
+add rule inet guarded arriving ct state invalid drop
+"""
+
+
+@VERSIONS
+def test_connection_tracking_takes_up_what_it_saw_no_syn_of(network: Network, version: int) -> None:
+    gateway = network.lab.gateway.namespace
+    refused = gateway.run(["nft", "-f", "-"], input=RULES, check=False).stderr
+    if refused:
+        pytest.skip(f"no connection tracking here: {refused}")
+    try:
+        network.answer(cookies=True)
+        with listening(network.lab.gateway, version) as listener:
+            connect(network.lab.client, listener, version, MEGABYTE)
+    finally:
+        gateway.run(["nft", "delete", "table", "inet", "guarded"])
+
+
 @VERSIONS
 def test_without_timestamps_at_the_host_nothing_is_announced(
     network: Network, version: int
