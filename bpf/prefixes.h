@@ -67,9 +67,17 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 	more = block->cuts[1];
 	for (int i = 0; i < PREFIX_PROBES && cuts; i++) {
 		__u32 cut = (cuts & 0xff) - 1;
-		__u64 hash = prefix_hash(cut_off(bits, cut), cut), found = 0, room = 0;
-		__u32 here = ((hash >> PREFIX_SHIFT) + step) & (PREFIX_BUCKETS - 1);
-		struct bucket *bucket = prefixes.lookup(&here);
+		__u64 hash, found = 0, room = 0;
+		struct bucket *bucket;
+		__u32 here;
+
+		/* For the CPU to guess, and to fetch the bucket before the block is there. */
+		if (cut)
+			hash = prefix_hash(cut_off(bits, cut), cut);
+		else
+			hash = prefix_hash(bits, 0);
+		here = ((hash >> PREFIX_SHIFT) + step) & (PREFIX_BUCKETS - 1);
+		bucket = prefixes.lookup(&here);
 
 		if (!bucket)
 			break;
