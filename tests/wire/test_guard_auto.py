@@ -42,7 +42,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     """Keys roll every two seconds, so handshakes are under way whenever they do."""
-    with Lab(Topology(clients=2 + ROUNDS, near=2, far=0)) as lab:
+    with Lab(Topology(clients=3 + ROUNDS, near=2, far=0)) as lab:
         lab.serve(list(SERVICE.values()))
         with Daemon(lab, options=["--key-period", "2"]) as daemon:
             services = guard_services(daemon, GUARD, lab.near)
@@ -105,3 +105,20 @@ def test_what_is_quiet_is_not_answered(place: Place) -> None:
     for address in SERVICE.values():
         assert errors(curl(place.lab.clients[-1], [url(address)] * 5)) == {}
     assert packets(place.daemon, "challenged") == answered
+
+
+def test_a_killed_daemon_leaves_the_guard_on(place: Place) -> None:
+    """Its data path answers on, the next daemon takes over, and ends it when the flood is over."""
+    lab, daemon, spoils, name = place.lab, place.daemon, place.spoils, place.services[4].name
+    with at_gateway(lab, sources=SOURCES[4], to=SERVICE[4], rate=RATE) as flood:
+        until(lambda: daemon.client.guards(name)[0].answering, "the start")
+        until(lambda n=flood.returned: flood.returned - n > SOME, "answers")
+        reached, sent = spoils.packets, flood.sent
+        daemon.kill()
+        assert errors(curl(lab.clients[-2], [url(SERVICE[4])] * 20)) == {}
+        daemon.start()
+        assert daemon.client.guards(name)[0].answering
+        until(lambda n=flood.sent: flood.sent - n > SOME, "the flood")
+        assert errors(curl(lab.clients[-1], [url(SERVICE[4])] * 20)) == {}
+        assert (spoils.packets - reached) * 10_000 < flood.sent - sent
+    until(lambda: not daemon.client.guards(name)[0].answering, "the end")
