@@ -8,7 +8,7 @@ configured Guard ───────────┘
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accel.control.attack import Thresholds
@@ -91,27 +91,35 @@ class Guards:
     def put(self, services: Iterable[PlacedService], removed: Iterable[int] = ()) -> int:
         """These are as they are now, and those with the indices `removed` are gone.
 
-        Returns how many writes to the data path that took.
+        What may have to answer is ready when this returns, so that no attack waits for a compiler.
+        Returns how many writes to the data path that took. Raises ProgramError and HostError.
         """
-        for index in removed:
-            for kept in (self._services, self._since, self._until, self._due, self._stances):
-                kept.pop(index, None)
-        placed = {service.index: service for service in services}
-        self._services.update(placed)
-        if any(uses_host(service.service.guard) for service in placed.values()):
-            self._host.look()
-        watched = tuple(
-            s for s in self._services.values() if s.service.guard.policy is not Policy.OFF
-        )
-        if watched != self._watched:
-            self._watched = watched
-        return self._set(placed)
+        placed = list(services)
+        if self._take(placed, removed):
+            self._data_path.prepare_guard()
+        return self._set(service.index for service in placed)
 
     def sync(self, services: Iterable[PlacedService]) -> int:
         """These and no others; what the data path has is not relied on. Returns how many writes."""
-        placed = {service.index: service for service in services}
+        placed = list(services)
         self._stances.clear()
-        return self.put(placed.values(), self._services.keys() - placed.keys())
+        self._take(placed, self._services.keys() - {service.index for service in placed})
+        return self._set(service.index for service in placed)
+
+    def _take(self, services: Sequence[PlacedService], removed: Iterable[int]) -> bool:
+        """Whether others are guarded now."""
+        for index in removed:
+            for kept in (self._services, self._since, self._until, self._due, self._stances):
+                kept.pop(index, None)
+        self._services.update({service.index: service for service in services})
+        if any(uses_host(service.service.guard) for service in services):
+            self._host.look()
+        guarded = (s for s in self._services.values() if s.service.guard.policy is not Policy.OFF)
+        watched = tuple(guarded)
+        if watched == self._watched:
+            return False
+        self._watched = watched
+        return bool(watched)
 
     def prefixes_changed(self) -> int:
         """The first was loaded, or the last one is gone; or neither. Returns how many writes."""
