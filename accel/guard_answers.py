@@ -64,6 +64,7 @@ class GuardStatus:
     """How the guard of a service stands; `seconds`: for how long, None if it does nothing.
 
     `rates` is None with policy off. `noted`: what would have been done, since the beginning.
+    `problem`: why it only monitors, where this host would fail its mode.
     """
 
     service: str
@@ -75,6 +76,7 @@ class GuardStatus:
     thresholds: GuardThresholds
     sources: tuple[TopSource, ...]
     noted: tuple[Count, ...]
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,7 @@ def status(message: Any, counts: Iterable[Count]) -> GuardStatus:
         thresholds=_like(GuardThresholds, message.thresholds),
         sources=tuple(_like(TopSource, below) for below in message.sources),
         noted=tuple(counts),
+        problem=message.problem,
     )
 
 

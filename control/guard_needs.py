@@ -79,6 +79,10 @@ class HostNeeds:
             _log.info("guards of mode %s answer again: the host is set right", mode.label)
         return self._seen != before
 
+    def problem(self, guard: Guard) -> str:
+        """What the host lacks for this guard, and what to do, as it was seen last."""
+        return self._seen.lacks if uses_host(guard) else ""
+
     def fit(self, stance: Stance, service: Service) -> Stance:
         """`stance`, but no more than this host can do: what would fail only monitors."""
         if stance.mode is not GuardMode.COOKIE_LOCAL:

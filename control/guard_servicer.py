@@ -81,7 +81,8 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         into.service = name
         guard_message.put(into.guard, guard)
         into.state = _state(standing, guard.policy)
-        into.answering = standing.phase.answering
+        into.problem = gateway.guards.problem(guard)
+        into.answering = standing.phase.answering and not into.problem
         if standing.since is not None:
             into.seconds = standing.since
         if standing.seen is not None:

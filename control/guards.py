@@ -16,7 +16,7 @@ from accel.control.attacks import SETTLE, Attack, Attacks, Seen
 from accel.control.guard_needs import HostNeeds, uses_host
 from accel.control.needs import DataPath
 from accel.control.stances import GRACE, Phase, stance_of
-from accel.guard import Level, Policy, Rule, Stance
+from accel.guard import Guard, Level, Policy, Rule, Stance
 from accel.placed import PlacedService
 
 
@@ -170,6 +170,10 @@ class Guards:
             thresholds=self._attacks.thresholds(service),
             quiet=self._attacks.quiet.get(service.name, 0.0),
         )
+
+    def problem(self, guard: Guard) -> str:
+        """Why it only monitors, where this host lacks something; else nothing."""
+        return self._host.problem(guard)
 
     def _set(self, indices: Iterable[int]) -> int:
         now, prefixes = self._clock(), self._data_path.prefix_count > 0

@@ -35,7 +35,7 @@ def at_work(status: GuardStatus) -> bool:
 
 
 def status(found: Iterable[GuardStatus]) -> str:
-    """A table of states and rates, one of thresholds, and one of sources."""
+    """A table of states and rates, one of thresholds, one of sources; and what hosts lack."""
     all_ = [s for s in found if at_work(s)]
     states = [
         (
@@ -70,6 +70,7 @@ def status(found: Iterable[GuardStatus]) -> str:
             if limits
             else "",
             Table(("SERVICE", "SOURCE", "PACKETS/S", "SHARE"), sources).text() if sources else "",
+            "\n".join(f"{s.service} only monitors: {s.problem}" for s in all_ if s.problem),
         )
     )
 

@@ -26,33 +26,33 @@ from accel.v1 import gateway_pb2 as accel_dot_v1_dot_gateway__pb2
 from accel.v1 import model_pb2 as accel_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61\x63\x63\x65l/v1/guard.proto\x12\x08\x61\x63\x63\x65l.v1\x1a\x16\x61\x63\x63\x65l/v1/gateway.proto\x1a\x14\x61\x63\x63\x65l/v1/model.proto\"(\n\x15GetGuardStatusRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"?\n\x16GetGuardStatusResponse\x12%\n\x06guards\x18\x01 \x03(\x0b\x32\x15.accel.v1.GuardStatus\"\xb9\x02\n\x0bGuardStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x1e\n\x05guard\x18\x02 \x01(\x0b\x32\x0f.accel.v1.Guard\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.accel.v1.GuardState\x12\x11\n\tanswering\x18\x04 \x01(\x08\x12\x14\n\x07seconds\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12#\n\x05rates\x18\x06 \x01(\x0b\x32\x14.accel.v1.GuardRates\x12-\n\nthresholds\x18\x07 \x01(\x0b\x32\x19.accel.v1.GuardThresholds\x12$\n\x07sources\x18\x08 \x03(\x0b\x32\x13.accel.v1.TopSource\x12%\n\x05noted\x18\t \x03(\x0b\x32\x16.accel.v1.VerdictCountB\n\n\x08_seconds\"\xbc\x01\n\nGuardRates\x12\x0e\n\x06\x65xcess\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0b\n\x03syn\x18\x03 \x01(\x01\x12\x12\n\nchallenged\x18\x04 \x01(\x01\x12\x0e\n\x06proven\x18\x05 \x01(\x01\x12\x0f\n\x07\x63ookies\x18\x06 \x01(\x01\x12\x18\n\x10\x63ookies_answered\x18\x07 \x01(\x01\x12\x12\n\nfirst_syns\x18\x08 \x01(\x01\x12\x0e\n\x06strays\x18\t \x01(\x01\x12\x0f\n\x07\x64ropped\x18\n \x01(\x01\"[\n\x0fGuardThresholds\x12\n\n\x02on\x18\x01 \x01(\x01\x12\x0b\n\x03off\x18\x02 \x01(\x01\x12\x0f\n\x07\x63\x65iling\x18\x03 \x01(\x01\x12\r\n\x05quiet\x18\x04 \x01(\x01\x12\x0f\n\x07learned\x18\x05 \x01(\x08\"F\n\tTopSource\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x1a\n\x12packets_per_second\x18\x02 \x01(\x01\x12\r\n\x05share\x18\x03 \x01(\x01\"9\n\x17ListGuardSamplesRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"B\n\x18ListGuardSamplesResponse\x12&\n\x07samples\x18\x01 \x03(\x0b\x32\x15.accel.v1.GuardSample\"\xdc\x01\n\x0bGuardSample\x12\x13\n\x0bseconds_ago\x18\x01 \x01(\x01\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x13\n\x0bsource_port\x18\x05 \x01(\r\x12\x13\n\x0b\x64\x65stination\x18\x06 \x01(\t\x12\x18\n\x10\x64\x65stination_port\x18\x07 \x01(\r\x12\x10\n\x08protocol\x18\x08 \x01(\r\x12\x11\n\ttcp_flags\x18\t \x01(\r\x12\x0e\n\x06length\x18\n \x01(\r\x12\r\n\x05\x63ount\x18\x0b \x01(\x04*\x85\x01\n\nGuardState\x12\x1b\n\x17GUARD_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fGUARD_STATE_OFF\x10\x01\x12\x15\n\x11GUARD_STATE_QUIET\x10\x02\x12\x16\n\x12GUARD_STATE_ATTACK\x10\x03\x12\x16\n\x12GUARD_STATE_LINGER\x10\x04\x32\xbe\x01\n\x0cGuardService\x12S\n\x0eGetGuardStatus\x12\x1f.accel.v1.GetGuardStatusRequest\x1a .accel.v1.GetGuardStatusResponse\x12Y\n\x10ListGuardSamples\x12!.accel.v1.ListGuardSamplesRequest\x1a\".accel.v1.ListGuardSamplesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61\x63\x63\x65l/v1/guard.proto\x12\x08\x61\x63\x63\x65l.v1\x1a\x16\x61\x63\x63\x65l/v1/gateway.proto\x1a\x14\x61\x63\x63\x65l/v1/model.proto\"(\n\x15GetGuardStatusRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"?\n\x16GetGuardStatusResponse\x12%\n\x06guards\x18\x01 \x03(\x0b\x32\x15.accel.v1.GuardStatus\"\xca\x02\n\x0bGuardStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x1e\n\x05guard\x18\x02 \x01(\x0b\x32\x0f.accel.v1.Guard\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.accel.v1.GuardState\x12\x11\n\tanswering\x18\x04 \x01(\x08\x12\x14\n\x07seconds\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12#\n\x05rates\x18\x06 \x01(\x0b\x32\x14.accel.v1.GuardRates\x12-\n\nthresholds\x18\x07 \x01(\x0b\x32\x19.accel.v1.GuardThresholds\x12$\n\x07sources\x18\x08 \x03(\x0b\x32\x13.accel.v1.TopSource\x12%\n\x05noted\x18\t \x03(\x0b\x32\x16.accel.v1.VerdictCount\x12\x0f\n\x07problem\x18\n \x01(\tB\n\n\x08_seconds\"\xbc\x01\n\nGuardRates\x12\x0e\n\x06\x65xcess\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0b\n\x03syn\x18\x03 \x01(\x01\x12\x12\n\nchallenged\x18\x04 \x01(\x01\x12\x0e\n\x06proven\x18\x05 \x01(\x01\x12\x0f\n\x07\x63ookies\x18\x06 \x01(\x01\x12\x18\n\x10\x63ookies_answered\x18\x07 \x01(\x01\x12\x12\n\nfirst_syns\x18\x08 \x01(\x01\x12\x0e\n\x06strays\x18\t \x01(\x01\x12\x0f\n\x07\x64ropped\x18\n \x01(\x01\"[\n\x0fGuardThresholds\x12\n\n\x02on\x18\x01 \x01(\x01\x12\x0b\n\x03off\x18\x02 \x01(\x01\x12\x0f\n\x07\x63\x65iling\x18\x03 \x01(\x01\x12\r\n\x05quiet\x18\x04 \x01(\x01\x12\x0f\n\x07learned\x18\x05 \x01(\x08\"F\n\tTopSource\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x1a\n\x12packets_per_second\x18\x02 \x01(\x01\x12\r\n\x05share\x18\x03 \x01(\x01\"9\n\x17ListGuardSamplesRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"B\n\x18ListGuardSamplesResponse\x12&\n\x07samples\x18\x01 \x03(\x0b\x32\x15.accel.v1.GuardSample\"\xdc\x01\n\x0bGuardSample\x12\x13\n\x0bseconds_ago\x18\x01 \x01(\x01\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0f\n\x07verdict\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x13\n\x0bsource_port\x18\x05 \x01(\r\x12\x13\n\x0b\x64\x65stination\x18\x06 \x01(\t\x12\x18\n\x10\x64\x65stination_port\x18\x07 \x01(\r\x12\x10\n\x08protocol\x18\x08 \x01(\r\x12\x11\n\ttcp_flags\x18\t \x01(\r\x12\x0e\n\x06length\x18\n \x01(\r\x12\r\n\x05\x63ount\x18\x0b \x01(\x04*\x85\x01\n\nGuardState\x12\x1b\n\x17GUARD_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fGUARD_STATE_OFF\x10\x01\x12\x15\n\x11GUARD_STATE_QUIET\x10\x02\x12\x16\n\x12GUARD_STATE_ATTACK\x10\x03\x12\x16\n\x12GUARD_STATE_LINGER\x10\x04\x32\xbe\x01\n\x0cGuardService\x12S\n\x0eGetGuardStatus\x12\x1f.accel.v1.GetGuardStatusRequest\x1a .accel.v1.GetGuardStatusResponse\x12Y\n\x10ListGuardSamples\x12!.accel.v1.ListGuardSamplesRequest\x1a\".accel.v1.ListGuardSamplesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'accel.v1.guard_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GUARDSTATE']._serialized_start=1210
-  _globals['_GUARDSTATE']._serialized_end=1343
+  _globals['_GUARDSTATE']._serialized_start=1227
+  _globals['_GUARDSTATE']._serialized_end=1360
   _globals['_GETGUARDSTATUSREQUEST']._serialized_start=80
   _globals['_GETGUARDSTATUSREQUEST']._serialized_end=120
   _globals['_GETGUARDSTATUSRESPONSE']._serialized_start=122
   _globals['_GETGUARDSTATUSRESPONSE']._serialized_end=185
   _globals['_GUARDSTATUS']._serialized_start=188
-  _globals['_GUARDSTATUS']._serialized_end=501
-  _globals['_GUARDRATES']._serialized_start=504
-  _globals['_GUARDRATES']._serialized_end=692
-  _globals['_GUARDTHRESHOLDS']._serialized_start=694
-  _globals['_GUARDTHRESHOLDS']._serialized_end=785
-  _globals['_TOPSOURCE']._serialized_start=787
-  _globals['_TOPSOURCE']._serialized_end=857
-  _globals['_LISTGUARDSAMPLESREQUEST']._serialized_start=859
-  _globals['_LISTGUARDSAMPLESREQUEST']._serialized_end=916
-  _globals['_LISTGUARDSAMPLESRESPONSE']._serialized_start=918
-  _globals['_LISTGUARDSAMPLESRESPONSE']._serialized_end=984
-  _globals['_GUARDSAMPLE']._serialized_start=987
-  _globals['_GUARDSAMPLE']._serialized_end=1207
-  _globals['_GUARDSERVICE']._serialized_start=1346
-  _globals['_GUARDSERVICE']._serialized_end=1536
+  _globals['_GUARDSTATUS']._serialized_end=518
+  _globals['_GUARDRATES']._serialized_start=521
+  _globals['_GUARDRATES']._serialized_end=709
+  _globals['_GUARDTHRESHOLDS']._serialized_start=711
+  _globals['_GUARDTHRESHOLDS']._serialized_end=802
+  _globals['_TOPSOURCE']._serialized_start=804
+  _globals['_TOPSOURCE']._serialized_end=874
+  _globals['_LISTGUARDSAMPLESREQUEST']._serialized_start=876
+  _globals['_LISTGUARDSAMPLESREQUEST']._serialized_end=933
+  _globals['_LISTGUARDSAMPLESRESPONSE']._serialized_start=935
+  _globals['_LISTGUARDSAMPLESRESPONSE']._serialized_end=1001
+  _globals['_GUARDSAMPLE']._serialized_start=1004
+  _globals['_GUARDSAMPLE']._serialized_end=1224
+  _globals['_GUARDSERVICE']._serialized_start=1363
+  _globals['_GUARDSERVICE']._serialized_end=1553
 # @@protoc_insertion_point(module_scope)

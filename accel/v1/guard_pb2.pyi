@@ -34,7 +34,7 @@ class GetGuardStatusResponse(_message.Message):
     def __init__(self, guards: _Optional[_Iterable[_Union[GuardStatus, _Mapping]]] = ...) -> None: ...
 
 class GuardStatus(_message.Message):
-    __slots__ = ("service", "guard", "state", "answering", "seconds", "rates", "thresholds", "sources", "noted")
+    __slots__ = ("service", "guard", "state", "answering", "seconds", "rates", "thresholds", "sources", "noted", "problem")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     GUARD_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class GuardStatus(_message.Message):
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
     NOTED_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
     service: str
     guard: _model_pb2.Guard
     state: GuardState
@@ -53,7 +54,8 @@ class GuardStatus(_message.Message):
     thresholds: GuardThresholds
     sources: _containers.RepeatedCompositeFieldContainer[TopSource]
     noted: _containers.RepeatedCompositeFieldContainer[_gateway_pb2.VerdictCount]
-    def __init__(self, service: _Optional[str] = ..., guard: _Optional[_Union[_model_pb2.Guard, _Mapping]] = ..., state: _Optional[_Union[GuardState, str]] = ..., answering: bool = ..., seconds: _Optional[float] = ..., rates: _Optional[_Union[GuardRates, _Mapping]] = ..., thresholds: _Optional[_Union[GuardThresholds, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[TopSource, _Mapping]]] = ..., noted: _Optional[_Iterable[_Union[_gateway_pb2.VerdictCount, _Mapping]]] = ...) -> None: ...
+    problem: str
+    def __init__(self, service: _Optional[str] = ..., guard: _Optional[_Union[_model_pb2.Guard, _Mapping]] = ..., state: _Optional[_Union[GuardState, str]] = ..., answering: bool = ..., seconds: _Optional[float] = ..., rates: _Optional[_Union[GuardRates, _Mapping]] = ..., thresholds: _Optional[_Union[GuardThresholds, _Mapping]] = ..., sources: _Optional[_Iterable[_Union[TopSource, _Mapping]]] = ..., noted: _Optional[_Iterable[_Union[_gateway_pb2.VerdictCount, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class GuardRates(_message.Message):
     __slots__ = ("excess", "total", "syn", "challenged", "proven", "cookies", "cookies_answered", "first_syns", "strays", "dropped")

@@ -16,7 +16,7 @@ from objects import backend, service
 from accel import probes
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
-from accel.v1 import model_pb2
+from accel.v1 import guard_pb2, guard_pb2_grpc, model_pb2
 
 SET_RIGHT = {"ipv4__tcp_syncookies": 2, "ipv4__tcp_timestamps": 2}
 ALWAYS, OFF = model_pb2.GUARD_POLICY_ALWAYS, model_pb2.GUARD_POLICY_OFF
@@ -59,6 +59,12 @@ def refused(act: Callable[[], object]) -> tuple[str, str]:
 def verdict(running: Running) -> str:
     request = pb.ExplainRequest(service="web", from_address="10.0.0.9", from_port=4000, syn=True)
     return str(running.stub.Explain(request).verdict)
+
+
+def status(running: Running) -> guard_pb2.GuardStatus:
+    stub = guard_pb2_grpc.GuardServiceStub(running.channel)
+    (found,) = stub.GetGuardStatus(guard_pb2.GetGuardStatusRequest(service="web")).guards
+    return found
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -131,6 +137,8 @@ def test_a_guard_only_monitors_while_a_setting_is_wrong(
         network.sysctl(ipv4__tcp_syncookies=1)
         until(lambda: verdict(running) == "forward_syn")
         assert "only monitor: " in real.log()
+        assert "tcp_syncookies is 1" in status(running).problem
+        assert not status(running).answering
         assert "sysctl -w net.ipv4.tcp_syncookies=2" in real.log()
     with real.running() as running:
         assert verdict(running) == "forward_syn", "it is looked at before anything is answered"
@@ -138,3 +146,5 @@ def test_a_guard_only_monitors_while_a_setting_is_wrong(
         network.sysctl(ipv4__tcp_syncookies=2)
         until(lambda: verdict(running) == "cookie")
         assert "answer again" in real.log()
+        assert status(running).answering
+        assert not status(running).problem
