@@ -11,6 +11,8 @@ import os
 import socket
 import struct
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from accel.kernel_types import function_id
 from accel.loader import compile_bpf
 from accel.source import BPF_DIR, read_constants
 
+FORMER_SECONDS = 60.0  # more than a gateway that is back takes to roll its keys
 VERDICTS = read_verdicts("accept_verdicts.h")
 SYSCTLS = Path("/proc/sys/net/ipv4")
 # What the kernel wants to be on, and what it is set to by default.
@@ -82,7 +85,8 @@ class Accept:
     Raises HostError and ProgramError if it cannot be loaded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         try:
             function = function_id(_ASSIGN)
         except OSError as error:
@@ -98,21 +102,30 @@ class Accept:
         )
         self._links: list[int] = []
         self._keys: dict[int, CookieKeys] = {}
+        self._former: dict[int, float] = {}
 
     def set_keys(self, keys: CookieKeys, gateway: int = 0) -> None:
         """From now on cookies by these are valid: of one gateway, by number below MAX_GATEWAYS.
 
-        After a leap over generations, so are those by its former keys until the next roll: the
-        gateway was away, and its data path goes on with what it had for some seconds more.
+        After a leap over generations, so are those by its former keys until `forget_former`: the
+        gateway was away, and its data path goes on for a while with what it had.
         """
-        present = 2 * gateway
         before = self._keys.get(gateway)
         self._keys[gateway] = keys
-        leapt = before is not None and keys.generation - before.generation not in (0, 1)
-        self._write(present + 1, before if leapt else None, before.generation if before else 0)
+        if before and keys.generation - before.generation not in (0, 1):
+            self._write(2 * gateway + 1, before, before.generation)
+            self._former[gateway] = self._clock() + FORMER_SECONDS
+            before = None
         # The keys first, and then which of them is the current one.
-        self._write(present, keys, before.generation if before and not leapt else 0)
-        self._write(present, keys, keys.generation)
+        self._write(2 * gateway, keys, before.generation if before else 0)
+        self._write(2 * gateway, keys, keys.generation)
+
+    def forget_former(self) -> None:
+        """To be called about once a second: after a minute no gateway has former keys any more."""
+        over = [gateway for gateway, at in self._former.items() if self._clock() >= at]
+        for gateway in over:
+            self._write(2 * gateway + 1, None, 0)
+            del self._former[gateway]
 
     def _write(self, number: int, keys: CookieKeys | None, generation: int) -> None:
         value = bytes(_KEYS.size)

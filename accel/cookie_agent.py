@@ -101,6 +101,7 @@ class Accepting:
         """Roll the keys if it is time, and see to what is in the way of new connections."""
         for keys in self._keys:
             keys.refresh()
+        self._accept.forget_former()
         counts = {verdict.name: packets for verdict, (packets, _) in self.counts().items()}
         if counts["time_wait"] > self._before.get("time_wait", 0):
             self._clear_way()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import time
@@ -16,7 +17,7 @@ from accel.guard_secret import CHALLENGE, COOKIE, KEY_PERIOD, SECRET_BYTES
 from accel.guards import GuardKeys
 
 PERIODS = (2, 86_400)  # seconds, least and greatest: a client's answer must come within one
-RECONNECT = 5.0  # seconds in which backends find a daemon that is back
+RECONNECT = 10.0  # seconds in which backends find a daemon that serves again
 
 _log = logging.getLogger(__name__)
 
@@ -86,12 +87,17 @@ class KeyRing:
         )
 
     def begin(self, data_path: DataPath) -> None:
-        """The first roll. An adopted data path keeps its keys for some seconds: backends that
-        follow them have to come back first, and know only those that they were last told."""
+        """The first roll. An adopted data path keeps its keys for now: backends that follow them
+        have to come back first, and know only those that they were last told."""
         if data_path.adopted:
-            self._not_before = self._clock() + RECONNECT
+            self._not_before = math.inf
         else:
             self.roll(data_path)
+
+    def serve(self) -> None:
+        """From now on backends are told the present keys, and can come back."""
+        if self._not_before:
+            self._not_before = self._clock() + RECONNECT
 
     def roll(self, data_path: DataPath) -> bool:
         """Give the data path the present keys if it has not got them. Whether it had not."""

@@ -68,6 +68,7 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
     if tls is not None:
         _add(server, tls.address, _credentials(tls))
     await server.start()
+    gateway.keys.serve()
     for each in ("", *named):
         await checks.set(each, health_pb2.HealthCheckResponse.SERVING)
     return server

@@ -26,7 +26,7 @@ from scapy.all import (
 )
 
 from accel import probes
-from accel.accept import MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
+from accel.accept import FORMER_SECONDS, MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
 from accel.backend_verdicts import read_verdicts
 from accel.errors import HostError, NotFoundError
 from accel.guard import Stance
@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program nee
 
 SECRET = bytes(range(32))
 NOW = 29_700_002  # a generation
+NOWS = [0.0]  # what the agent's clock says
 CLIENT = {4: "198.51.100.7", 6: "2001:db8:c::7"}
 SERVER = {4: "127.0.0.1", 6: "::1"}
 SERVICE = {4: "192.0.2.10", 6: "2001:db8:a::10"}
@@ -79,16 +80,16 @@ def loaded() -> Iterator[Accept]:
         probes.made_request()
     except OSError as error:
         pytest.skip(f"this kernel makes no request sockets by a program: {error.strerror}")
-    accept = Accept()
+    accept = Accept(clock=lambda: NOWS[0])
     yield accept
     accept.close()
 
 
 @pytest.fixture
 def accept(loaded: Accept) -> Accept:
-    loaded.set_keys(keys(NOW + 100))  # nothing of an earlier test is valid
     loaded.set_keys(keys())
-    loaded.set_keys(keys())
+    NOWS[0] += FORMER_SECONDS  # nothing of an earlier test is valid
+    loaded.forget_former()
     return loaded
 
 
@@ -353,7 +354,7 @@ def test_before_there_are_keys_nothing_is_valid(home: Namespace, listening: dict
         fresh.close()
 
 
-def test_after_a_leap_former_keys_are_valid_until_the_next_roll(
+def test_after_a_leap_former_keys_are_valid_for_a_while(
     accept: Accept, home: Namespace, listening: dict[int, int]
 ) -> None:
     port = listening[4]
@@ -362,6 +363,11 @@ def test_after_a_leap_former_keys_are_valid_until_the_next_roll(
         packet = acknowledging(4, port, generation=generation)
         assert verdict(accept, home, packet) in TAKEN, generation - NOW
     accept.set_keys(keys(NOW + 8))
+    NOWS[0] += FORMER_SECONDS - 1
+    accept.forget_former()
+    assert verdict(accept, home, acknowledging(4, port, generation=NOW)) in TAKEN
+    NOWS[0] += 1
+    accept.forget_former()
     for generation, valid in ((NOW, False), (NOW + 6, False), (NOW + 7, True), (NOW + 9, True)):
         packet = acknowledging(4, port, generation=generation)
         assert (verdict(accept, home, packet) in TAKEN) == valid, generation - NOW
@@ -383,8 +389,9 @@ def test_each_gateway_has_keys_of_its_own(
     assert verdict(accept, home, mixed) == "bad_cookie"
     accept.set_keys(keys(NOW + 1))
     assert verdict(accept, home, theirs_now) in TAKEN
-    accept.set_keys(CookieKeys(generation=9, keys=keys_around(SECRET, COOKIE, 9)), last)
-    accept.set_keys(CookieKeys(generation=10, keys=keys_around(SECRET, COOKIE, 10)), last)
+    accept.set_keys(CookieKeys(generation=90, keys=keys_around(other, COOKIE, 90)), last)
+    NOWS[0] += FORMER_SECONDS
+    accept.forget_former()
     assert verdict(accept, home, theirs_now) == "bad_cookie"
 
 

@@ -56,10 +56,13 @@ class Program:
         self.keys: list[tuple[int, CookieKeys]] = []
         self.left_overs: list[LeftOver] = []
         self.refuses = False
-        self.closed = 0
+        self.closed = self.forgot = 0
 
     def set_keys(self, keys: CookieKeys, gateway: int) -> None:
         self.keys.append((gateway, keys))
+
+    def forget_former(self) -> None:
+        self.forgot += 1
 
     def attach(self, interface: str) -> None:
         if self.refuses:
@@ -116,7 +119,7 @@ def test_it_waits_for_keys_and_says_so(program: Program, caplog: pytest.LogCaptu
     part.refresh()
     part.close()
     assert [(each.refreshed, each.closed) for each in sources] == [(1, 1)] * 2
-    assert program.closed == 1
+    assert (program.forgot, program.closed) == (1, 1)
 
 
 def test_refused_connections_are_told_once(

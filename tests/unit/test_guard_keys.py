@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel import guard_secret
-from accel.control.guard_keys import KeyRing, check_period, secret_beside
+from accel.control.guard_keys import RECONNECT, KeyRing, check_period, secret_beside
 from accel.errors import HostError, InvalidError
 from accel.guards import GuardKeys
 
@@ -36,14 +36,18 @@ def test_keys_are_given_once_in_a_period() -> None:
     assert [keys.generation for keys in maps.given] == [10, 11, 60, 59]
 
 
-@pytest.mark.parametrize(("adopted", "given"), [(False, [10, 12]), (True, [12])])
+@pytest.mark.parametrize(("adopted", "given"), [(False, [10, 11, 12]), (True, [12])])
 def test_an_adopted_data_path_keeps_its_keys_until_backends_are_back(
     adopted: bool, given: list[int]
 ) -> None:
-    times = [600.0, 604.9, 725.0]
-    ring, maps = KeyRing(SECRET, period=60, clock=iter(times).__next__), Maps(adopted=adopted)
+    now = 600.0
+    ring, maps = KeyRing(SECRET, period=60, clock=lambda: now), Maps(adopted=adopted)
     ring.begin(maps)  # type: ignore[arg-type]
-    ring.roll(maps)  # type: ignore[arg-type]
+    for now in (660.0, 720.0):
+        if now == 720.0:
+            ring.serve()
+        ring.roll(maps)  # type: ignore[arg-type]
+    now = 720.0 + RECONNECT
     ring.roll(maps)  # type: ignore[arg-type]
     assert [keys.generation for keys in maps.given] == given
 
