@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from accel import frame, syscall
+from accel import features, frame, syscall
 from accel.lab.namespace import Namespace
 from accel.lab.network import Lab
 from accel.loader import Compiled, compile_bpf
@@ -61,8 +61,8 @@ class Flood:
     once `most` frames are sent. Of `sources`, up to eight, each is used alike. `bots` answer what
     a real host would: challenges by an RST, SYN cookies by an ACK. It leaves by `interface` of
     `namespace` for the MAC address `mac`; what comes back there to a source goes no further. The
-    same `seed` draws the same. A context manager. Raises HostError without the right to load
-    programs.
+    same `seed` draws the same. A context manager. Raises HostError before kernel 5.18, or without
+    the right to load programs.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Flood:
         cpu: int | None = None,
         seed: int | None = None,
     ) -> None:
+        features.CONTEXT_RUNS.require()  # live frames came with the same kernel
         self._namespace = namespace
         self._rate, self._most, self._seconds, self._cpu = rate, most, seconds, cpu
         compiled = _compiled()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from accel.cli.output import Table
+from accel.errors import HostError
 from accel.guard import Guard, Policy
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Flood, Kind, at_gateway
@@ -86,20 +87,28 @@ class Siege:
         self._lab, self._screen, self._daemon, self._shown = lab, screen, daemon, shown
         self._backends = backends
         self._phases: list[Phase] = []
-        self._flood: Flood = at_gateway(
-            lab,
-            sources=SOURCES,
-            to=shown.address,
-            kind=Kind.MIXED,
-            rate=RATE,
-            seconds=10 * _PATIENCE,
-        )
+        self._flood: Flood
 
     def run(self) -> None:
         """All of it; what should not have been is in `problems`."""
         say, service = self._screen.say, self._shown.service.name
+        try:
+            self._flood = at_gateway(
+                self._lab,
+                sources=SOURCES,
+                to=self._shown.address,
+                kind=Kind.MIXED,
+                rate=RATE,
+                seconds=10 * _PATIENCE,
+            )
+        except HostError as error:
+            say(f"No act 4, the flood: {error.message}.")
+            return
         say(f"Act 4: a flood, {RATE:,} segments a second to {service} from drawn addresses.")
-        say("Its backends are weak on purpose: tcp_syncookies=0, somaxconn=128.")
+        say(
+            "Its backends are weak on purpose (tcp_syncookies=0, somaxconn=128):"
+            " 128 half-open connections are all that they hold."
+        )
         # A daemon compiles the guard while it steers already: this waits until that is done.
         self._set(Policy.MONITOR)
         self._set(Policy.OFF)
