@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from accel.errors import AccelError
@@ -54,10 +55,16 @@ def main() -> int:
     except AccelError as error:
         print(f"vm-test: {error}", file=sys.stderr)
         return error.exit_code
-    if lines == list(LINES) and options.tests in (suite.TESTS, suite.QUICK):
-        quick = options.tests == suite.QUICK
-        report.PAGE.write_text(report.page(reports, which="--quick" if quick else "all"))
+    if lines == list(LINES):
+        report.PAGE.write_text(report.page(reports, which=_which(options.tests)))
     return 0 if all(r.good for r in reports) else 1
+
+
+def _which(tests: Sequence[str]) -> str:
+    """How these tests are chosen: "all", or by which option."""
+    if tests == suite.TESTS:
+        return "all"
+    return "--quick" if tests == suite.QUICK else f"--tests {' '.join(tests)}"
 
 
 def _one(line: Line, disks: list[Path], folder: Path, options: argparse.Namespace) -> Report:
