@@ -72,17 +72,26 @@ def _answer_steps(mode: GuardMode) -> list[str]:
             "What would let it through: to come again after half a second to four seconds, as a "
             f"client sends it, {_ALLOW}.",
         ]
+    whose, time = _cookies(mode)
     return [
-        "It is answered with a SYN cookie, and nothing is stored.",
-        "What would let the connection through: the ACK that returns the cookie, within two key "
-        f"periods, {_ALLOW}.",
+        f"It is answered with a SYN cookie of {whose}, and nothing is stored.",
+        f"What would let the connection through: the ACK that returns the cookie, within {time}, "
+        f"{_ALLOW}.",
     ]
+
+
+def _cookies(mode: GuardMode) -> tuple[str, str]:
+    """Whose they are, and how long they are good."""
+    if mode is GuardMode.COOKIE_LOCAL:
+        return "this host's kernel", "two minutes"
+    return "the gateway's", "two key periods"
 
 
 def _stray_steps(verdict: Verdict, guard: Guard) -> list[str]:
     why = "Its connection is not known, it opens none, and its source is not proven"
     if verdict.name == "BAD_COOKIE":
-        why += "; what it acknowledges is no SYN cookie of the present key or the one before"
+        whose, time = _cookies(guard.mode)
+        why += f"; what it acknowledges is no SYN cookie of {whose} from the last {time}"
     return [
         f"{why}: unknown is {_word(guard.unknown)}.",
         "What would let it through: to come from a source that is proven, or whose connection the "
