@@ -184,7 +184,7 @@ def test_a_state_file_of_another_schema_is_refused(acceld: Acceld) -> None:
         db.execute("PRAGMA user_version=77")
     done = acceld.fails()
     assert done.returncode == 7
-    assert "schema version 77, above 2" in done.stderr
+    assert "schema version 77, above " in done.stderr
 
 
 def test_a_state_file_that_is_none_is_refused(acceld: Acceld) -> None:
