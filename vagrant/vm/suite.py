@@ -8,7 +8,7 @@ QUICK = (  # loading, running, attaching, adopting; and the devices that only ma
     "tests/unit/test_features.py",
     "tests/datapath/test_parse.py",
     "tests/datapath/test_virtio.py",
-    "tests/datapath/test_guard_retransmit.py",
+    "tests/datapath/test_guard_retransmit.py::test_row",
     "tests/datapath/test_accept.py",
     "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
     "tests/vm",
