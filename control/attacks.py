@@ -14,7 +14,7 @@ from accel.control import attack
 from accel.control.attack import Alarm, Floats, Thresholds
 from accel.control.guard_rates import LONG, SHORT, GuardRates
 from accel.guard import Policy
-from accel.guard_counts import Counts, Selection
+from accel.guard_counts import Counted, Counts, Selection
 from accel.model import Service
 from accel.placed import PlacedService
 
@@ -99,10 +99,10 @@ class Attacks:
             self._learn(now)
         return [event for event in found if event is not None]
 
-    def seen(self, name: str, now: float) -> Seen | None:
-        """None if that service is not watched."""
+    def seen(self, name: str, now: float) -> Seen:
+        """Nothing yet of a service that is watched only since the last count."""
         if name not in self._rates.names:
-            return None
+            return Seen(rates=np.zeros(len(Counted)), excess=0.0, total=0.0)
         row = self._rates.names.index(name)
         excess, total = self._judged(LONG, now)
         return Seen(

@@ -162,11 +162,12 @@ class Guards:
             phase, began = Phase(answering=True, strays=index not in self._due), self._since[index]
         elif index in self._until:
             phase, began = Phase(lingering=True), self._until[index] - self._linger
+        guarded = service.guard.policy is not Policy.OFF
         return Standing(
             phase=phase,
             attack=alarm is not None,
             since=None if began is None else now - began,
-            seen=self._attacks.seen(service.name, now),
+            seen=self._attacks.seen(service.name, now) if guarded else None,
             thresholds=self._attacks.thresholds(service),
             quiet=self._attacks.quiet.get(service.name, 0.0),
         )
