@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
+from under_attack import SOURCES
 
 from accel import probes
 from accel.datapath import DataPath
@@ -22,6 +23,7 @@ from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
 from accel.guard_needs import missing
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
+from accel.lab.flood import Kind, at_gateway
 from accel.lab.hosts import INTERFACE, Host
 from accel.lab.load import curl
 from accel.local_cookies import announced
@@ -256,6 +258,26 @@ def test_what_the_host_has_off_is_not_announced(
     finally:
         gateway.sysctl(**{f"ipv4__{setting}": 2 if setting == "tcp_ecn" else 1})
         client.sysctl(ipv4__tcp_ecn=2)
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", [Kind.SYN, Kind.MIXED])
+def test_of_a_flood_the_stack_sees_nothing(network: Network, version: int, kind: Kind) -> None:
+    network.answer(cookies=True)
+    names = ("SyncookiesSent", "SyncookiesFailed", "ListenOverflows", "ListenDrops")
+    address = SERVICE[version]
+    with listening(network.lab.gateway, version) as listener:
+        before = network.kernel_counts(*names)
+        answered = network.count("COOKIE", version)
+        flood = at_gateway(
+            network.lab, sources=SOURCES[version], to=address, port=PORT, kind=kind, rate=50_000
+        )
+        with flood:
+            for _ in range(10):
+                network.answer(cookies=True)  # and all sources are unproven again
+                connect(network.lab.client, listener, version, MEGABYTE)
+            until(lambda: network.count("COOKIE", version) > answered + 10_000)
+    assert network.kernel_counts(*names) == before
 
 
 RULES = """
