@@ -5,6 +5,7 @@ What is quiet is learned meanwhile: the highest total by service, from which thr
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,7 +66,13 @@ class Attacks:
             self._rates = self._rates.renewed(services)
             self._think()
             self._alarms = {n: self._alarms[n] for n in self._rates.names if n in self._alarms}
+            self._peaks = {n: self._peaks[n] for n in self._alarms if n in self._peaks}
         return self._rates.selection
+
+    def learned(self, names: Collection[str]) -> dict[str, float]:
+        """The highest total while it was quiet, of these services; of others it is forgotten."""
+        self.quiet = {name: self.quiet[name] for name in names if name in self.quiet}
+        return dict(self.quiet)
 
     def under(self, name: str) -> Alarm | None:
         """The alarm of that service, if there is one."""

@@ -16,7 +16,7 @@ from accel.errors import AccelError
 
 TICK = 0.1  # seconds
 GREATEST_SHARE = 0.1  # of the time that may go into ticks: they are rarer where they are dear
-LONGEST_PAUSE = 0.5  # seconds, also after a tick that had to wait while the guard was compiled
+LONGEST_PAUSE = 0.5  # seconds, however dear they are
 SAVE_EVERY = 60.0  # seconds
 
 _log = logging.getLogger(__name__)
@@ -60,27 +60,29 @@ class GuardTicker:
         """For ever."""
         save_at = time.monotonic() + SAVE_EVERY
         while True:
-            began = time.monotonic()
+            began, spent = time.monotonic(), 0.0
             try:
+                at = time.thread_time()
                 self._keys.roll(self._data_path)
-                if attacks := self._guards.count():
+                attacks = self._guards.count()
+                self._samples.tick()
+                spent = time.thread_time() - at
+                if attacks:
                     self._tell(attacks)
                 if self._guards.due():
                     await self._exclusively(self._guards.settle)
-                self._samples.tick()
                 if began >= save_at:
                     save_at = began + SAVE_EVERY
-                    await asyncio.to_thread(self.save)
+                    await self._exclusively(self.save)
             except AccelError as error:
                 _log.error("%s; trying again", error)
             except Exception:  # a bug of ours: the next tick may be better
                 _log.exception("an error inside acceld")
-            spent = time.monotonic() - began
-            rest = max(TICK - spent, spent / GREATEST_SHARE - spent)
-            await asyncio.sleep(min(rest, LONGEST_PAUSE))
+            rest = max(TICK - (time.monotonic() - began), spent / GREATEST_SHARE)
+            await asyncio.sleep(min(rest, max(TICK, LONGEST_PAUSE)))
 
-    def save(self) -> None:
-        """Store what was learned, if it is much else than what was stored last."""
+    def save(self) -> int:
+        """Store what was learned, if it is much else than what was stored last: 1 if so."""
         learned = self._guards.quiet()
         known = self._saved
         if learned.keys() != known.keys() or any(
@@ -89,5 +91,7 @@ class GuardTicker:
             try:
                 self._save(learned)
                 self._saved = learned
+                return 1
             except AccelError as error:
                 _log.error("what was learned of quiet services is not stored: %s", error)
+        return 0

@@ -84,9 +84,8 @@ class Guards:
 
     def quiet(self) -> dict[str, float]:
         """What was learned, of the services that there are."""
-        learned = self._attacks.quiet
-        names = (placed.service.name for placed in tuple(self._services.values()))
-        return {name: learned[name] for name in names if name in learned}
+        names = {placed.service.name for placed in tuple(self._services.values())}
+        return self._attacks.learned(names)
 
     def put(self, services: Iterable[PlacedService], removed: Iterable[int] = ()) -> int:
         """These are as they are now, and those with the indices `removed` are gone.
