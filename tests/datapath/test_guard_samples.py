@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from world import API4, API6, CLIENT4, CLIENT6
 
 from accel.guard import GuardMode, Level, Rate, Rule
 from accel.maps import CONSTANTS
+from accel.samples import weights
 from accel.verdicts import Verdict
 
 EVERY = CONSTANTS["SAMPLE_EVERY"]
@@ -130,6 +133,42 @@ def test_samples_become_fewer_as_the_packets_become_more(rig: Rig) -> None:
     assert set(counts) <= set(wanted)
     assert counts[-1] >= EVERY
     assert len(counts) <= 2 * len(wanted)
+
+
+def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
+    """The weights add up to what was counted, but for where the first are told from the rest."""
+    rig.guard({TCP4: stance(ATTACKED, GuardMode.RETRANSMIT)})
+    rig.datapath.read_samples()
+    frame, cpus = bytes(syn()), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})  # each CPU counts for itself
+    try:
+        for _ in range(3 * EVERY):
+            rig.count(frame)
+    finally:
+        os.sched_setaffinity(0, cpus)
+    samples = rig.datapath.read_samples()
+    assert 3 * EVERY <= weights(samples).sum() < 3.6 * EVERY
+    assert len(rig.datapath.read_samples()) == 0
+    first = samples[0]
+    assert [Verdict(v).name for v in set(samples["verdict"].tolist())] == ["FIRST_SYN"]
+    assert first["source"].tobytes()[-4:] == ip_address(CLIENT4).packed
+    assert first["destination"].tobytes()[-4:] == ip_address(API4).packed
+    assert (int(first["source_port"]), int(first["destination_port"])) == PORTS
+    assert (int(first["length"]), int(first["protocol"])) == (len(frame), 6)
+    assert int(first["service"]) == rig.world.services[TCP4].index
+
+
+def test_the_reader_goes_round_the_ring(rig: Rig) -> None:
+    rig.guard({TCP4: stance(ATTACKED)})
+    rig.datapath.read_samples()
+    frame, size = bytes(syn()), CONSTANTS["SAMPLE_PAGES"] * mmap.PAGESIZE // (_SAMPLE.size + 8)
+    for number in (1, size // 2, size // 2 + 7, 3, size - 20):
+        for _ in range(number):
+            rig.words("counters")[:] = 0  # each is the first one, then
+            rig.count(frame)
+        samples = rig.datapath.read_samples()
+        assert len(samples) == number
+        assert set(samples["count"].tolist()) == {1}
 
 
 def test_a_ring_that_nobody_reads_is_full_and_no_packet_minds(rig: Rig) -> None:
