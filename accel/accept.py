@@ -62,8 +62,8 @@ class LeftOver:
 
 def check_host(sysctls: Path = SYSCTLS) -> None:
     """Raises HostError if this kernel or its settings refuse the request sockets."""
-    features.TCX_LINKS.require()
     features.MADE_REQUESTS.require()
+    features.TCX_LINKS.require()
     check_settings(sysctls)
 
 
@@ -122,10 +122,10 @@ class Accept:
 
     def forget_former(self) -> None:
         """To be called about once a second: after a minute no gateway has former keys any more."""
-        over = [gateway for gateway, at in self._former.items() if self._clock() >= at]
-        for gateway in over:
-            self._write(2 * gateway + 1, None, 0)
-            del self._former[gateway]
+        for gateway, at in list(self._former.items()):  # keys come by other threads
+            if self._clock() >= at:
+                self._write(2 * gateway + 1, None, 0)
+                del self._former[gateway]
 
     def _write(self, number: int, keys: CookieKeys | None, generation: int) -> None:
         value = bytes(_KEYS.size)
