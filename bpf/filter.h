@@ -5,6 +5,7 @@
 #include "guard_maps.h"
 #include "headers.h"
 #include "judge.h"
+#include "source.h"
 
 #define TCP_ALL (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG)
 
@@ -103,5 +104,8 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 
 INLINE int hand_over_stray(struct packet *p)
 {
-	return guard_of_stray(p) ? hand_over(p, PROGRAM_STRAY) : GO_ON;
+	if (!guard_of_stray(p))
+		return GO_ON;
+	fetch_proven(p);
+	return hand_over(p, PROGRAM_STRAY);
 }

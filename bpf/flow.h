@@ -19,6 +19,14 @@ INLINE __u64 flow_word(__u32 tag, __u32 number, __u32 generation, __u32 age)
 	return (__u64)tag << 32 | number << 12 | generation << 4 | (age & (AGES - 1));
 }
 
+/* What find_flow() will read. */
+INLINE void fetch_flow(const struct packet *p)
+{
+	__u32 index = flow_bucket(p) & (FLOW_BUCKETS - 1);
+
+	fetch(flows.lookup(&index));
+}
+
 INLINE int find_flow(struct packet *p)
 {
 	__u32 index = flow_bucket(p) & (FLOW_BUCKETS - 1);

@@ -29,10 +29,7 @@ int opening(struct xdp_md *ctx)
 	struct packet p = PACKET(ctx);
 	int verdict;
 
-	verdict = parse(&p) ?:
-		  find_service(&p) ?:
-		  guard_opening(&p) ?:
-		  hand_back(&p, PASSED_FILTER);
+	verdict = parse(&p) ?: find_service(&p) ?: guard_opening(&p) ?: hand_back(&p, PASSED_ALL);
 
 	return finish(&p, verdict);
 }

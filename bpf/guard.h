@@ -68,19 +68,6 @@ INLINE int guard_syn(struct packet *p, const struct guard *g)
 	return verdict ?: admit_proven(p, g, MEMORY_SYNS);
 }
 
-INLINE int guard_opening(struct packet *p)
-{
-	struct guard *g = guards.lookup(&p->guard);
-
-	if (!g)
-		return GO_ON;
-	if (p->tcp_flags & TCP_RST)
-		return take_proof(p);
-	if (!is_opening(p) || g->level[RULE_SYN] == RULE_LINGER)
-		return GO_ON;
-	return guard_syn(p, g);
-}
-
 INLINE int guard_unknown(struct packet *p)
 {
 	struct guard *g = guard_of_stray(p);
@@ -102,6 +89,28 @@ INLINE int guard_unknown(struct packet *p)
 	if (is_proven(p))
 		return admit_proven(p, g, MEMORY_STRAYS);
 	return judge(p, g, RULE_UNKNOWN, cookie ? VERDICT_BAD_COOKIE : VERDICT_UNKNOWN_FLOW);
+}
+
+/* A proof, or a stray like others: it is judged here, without going back in between. */
+INLINE int guard_reset(struct packet *p)
+{
+	/* While they come the hash of a proof is made. */
+	fetch_proven(p);
+	fetch_flow(p);
+	return take_proof(p) ?: find_flow(p) ?: guard_unknown(p);
+}
+
+INLINE int guard_opening(struct packet *p)
+{
+	struct guard *g = guards.lookup(&p->guard);
+
+	if (!g)
+		return GO_ON;
+	if (p->tcp_flags & TCP_RST)
+		return guard_reset(p);
+	if (!is_opening(p) || g->level[RULE_SYN] == RULE_LINGER)
+		return GO_ON;
+	return guard_syn(p, g);
 }
 
 /* UDP and ICMP: so many packets of a source, and of its prefix. */

@@ -77,6 +77,14 @@ INLINE int is_proven(struct packet *p)
 	return 1;
 }
 
+/* What is_proven() will read. */
+INLINE void fetch_proven(const struct packet *p)
+{
+	__u32 index = SOURCE_BUCKET(source_hash(source_of(p, 0), p->version, MEMORY_PROVEN, 0));
+
+	fetch(proven.lookup(&index));
+}
+
 INLINE void prove(struct packet *p)
 {
 	__u64 hash = source_hash(source_of(p, 0), p->version, MEMORY_PROVEN, 0);

@@ -37,6 +37,16 @@ INLINE __u32 age_of(__u64 word, __u32 epoch)
 	return (epoch - WORD_AGE(word)) & (AGES - 1);
 }
 
+/*
+ * Bring a bucket near that will be read a little later: what a flood asks for is in no cache. BPF has
+ * no prefetch, but a CPU does not wait for a load whose value nobody wants.
+ */
+INLINE void fetch(const struct bucket *bucket)
+{
+	if (bucket)
+		(void)*(const volatile __u64 *)bucket->flow;
+}
+
 /* The way of a bucket that has the tag; WAYS if none has. It is looked for where it would be stored. */
 INLINE __u32 find_word(const struct bucket *bucket, __u32 tag)
 {
