@@ -6,9 +6,11 @@ A million of them take seconds to write; what else is stored may be written befo
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +84,10 @@ class PrefixStore:
 
         Raises HostError.
         """
-        blob = memoryview(_keys(prefixes))
-        keys = (blob[i : i + _KEY] for i in range(0, len(blob), _KEY))
-        texts = (comments.get(i, "") for i in range(len(prefixes)))
-        rows = zip(keys, prefixes.deny.tolist(), expires.tolist(), texts, strict=True)
+        texts = (comments.get(i, "") for i in range(len(prefixes))) if comments else repeat("")
+        rows = zip(
+            _each_key(prefixes), prefixes.deny.tolist(), expires.tolist(), texts, strict=False
+        )
         with self._transaction():
             if only:
                 self._db.execute("DELETE FROM prefixes")
@@ -93,9 +95,8 @@ class PrefixStore:
 
     def remove(self, prefixes: Prefixes) -> None:
         """Raises HostError."""
-        blob = _keys(prefixes)
-        keys = ((blob[i : i + _KEY],) for i in range(0, len(blob), _KEY))
         with self._transaction():
+            keys = struct.iter_unpack(f"{_KEY}s", _keys(prefixes))
             self._db.executemany("DELETE FROM prefixes WHERE key = ?", keys)
 
     def get(self, network: Network) -> Stored | None:
@@ -170,6 +171,10 @@ def _keys(prefixes: Prefixes) -> bytes:
     table[:, 8:16] = prefixes.low.astype(">u8").view(np.uint8).reshape(-1, 8)
     table[:, 16] = 128 - prefixes.cut
     return table.tobytes()
+
+
+def _each_key(prefixes: Prefixes) -> Iterator[bytes]:
+    return (key for (key,) in struct.iter_unpack(f"{_KEY}s", _keys(prefixes)))
 
 
 def _prefixes(rows: Iterable[tuple[bytes, int]]) -> Prefixes:

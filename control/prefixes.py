@@ -7,6 +7,8 @@ what brings a change to the packets, a tenth of that, is done while nothing else
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +25,7 @@ from accel.prefix_list import Prefixes
 from accel.prefix_text import Listed
 
 LOOK = 0.25  # seconds between two looks for what has expired
+_MANY = 10_000  # prefixes that take MB on their way
 _AGAIN = 2.0  # seconds until the next try, after one that failed
 
 _log = logging.getLogger(__name__)
@@ -72,6 +75,7 @@ class PrefixBook:
             )
             writes = await asyncio.to_thread(write)
             await self._look()
+            await asyncio.to_thread(_give_back, len(stored))
         if len(stored):
             _log.info("%d prefixes are allowed or denied, %d writes", len(stored), writes)
 
@@ -92,6 +96,7 @@ class PrefixBook:
             )
             await self._carry_out(write)
             await self._look()
+            await asyncio.to_thread(_give_back, len(listed.prefixes))
             what = "put in the place of all" if only else "added"
             _log.info("%d prefixes %s: %d are there now", len(listed.prefixes), what, count)
             return count
@@ -183,3 +188,10 @@ class PrefixBook:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _give_back(count: int) -> None:
+    """What so many took on the way goes back to the kernel now, where the C library knows how."""
+    if count >= _MANY:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
