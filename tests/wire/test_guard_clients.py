@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from accel.model import Address
 
 SIZE = 100_000  # bytes each way, sent right after the handshake
 AT_ONCE = 8
+TFO_SERVER, TFO_CLIENT = 0x602, 0x5  # without cookies, for every listener (ip-sysctl, tcp_fastopen)
+SYN_DATA = 32  # linux/tcp.h, TCPI_OPT_SYN_DATA
 NAMES = ["usual", "no timestamps", "ecn", "behind NAT"]
 MODES = {GuardMode.AUTH: "challenged", GuardMode.RETRANSMIT: "first_syn"}
 
@@ -33,10 +36,12 @@ class Network:
 
 @pytest.fixture(scope="module", params=MODES, ids=lambda mode: mode.name.lower())
 def network(request: pytest.FixtureRequest) -> Iterator[Network]:
-    with Lab(Topology(clients=3, homes=1, near=1, far=0)) as lab:
-        clients = dict(zip(NAMES, [*lab.clients, *lab.homes], strict=True))
+    with Lab(Topology(clients=4, homes=1, near=1, far=0)) as lab:
+        clients = dict(zip(NAMES, [*lab.clients[:3], *lab.homes], strict=True))
         clients["no timestamps"].namespace.sysctl(ipv4__tcp_timestamps=0)
         clients["ecn"].namespace.sysctl(ipv4__tcp_ecn=1)
+        lab.clients[3].namespace.sysctl(ipv4__tcp_fastopen=TFO_CLIENT)
+        lab.near[0].namespace.sysctl(ipv4__tcp_fastopen=TFO_SERVER)
         lab.serve(list(SERVICE.values()))
         backend = lab.near[0]
         server = Server(backend, [*SERVICE.values(), backend.ipv4, backend.ipv6], SIZE)
@@ -84,3 +89,21 @@ def test_requests_are_answered(network: Network, name: str, version: int) -> Non
     urls = [url(SERVICE[version])] * 100 + [url(SERVICE[version], "1k", "https")] * 20
     urls += [url(SERVICE[version], "1m")] * 2
     assert errors(curl(network.clients[name], urls)) == {}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_data_in_a_syn(network: Network, version: int) -> None:
+    """TCP Fast Open (RFC 7413): a stranger sends again without, a proven source goes on with it."""
+    request, client = b"GET / HTTP/1.0\r\n\r\n", network.lab.clients[3]
+    answered = packets(network.daemon, network.answer)
+    for accepted in (False, True, True):
+        with client.namespace.entered():
+            family = socket.AF_INET if version == 4 else socket.AF_INET6
+            connection = socket.socket(family)
+        with connection:
+            connection.settimeout(10)
+            connection.sendto(request, socket.MSG_FASTOPEN, (str(SERVICE[version]), 80))
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            options = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5]
+            assert bool(options & SYN_DATA) == accepted
+    assert packets(network.daemon, network.answer) == answered + 1
