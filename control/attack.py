@@ -18,16 +18,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from accel.guard import DEFAULT_ON_RATE, Guard
+from accel.guard import DEFAULT_ON_RATE, Guard, Policy
 from accel.guard_counts import Counted
 
 Floats = npt.NDArray[np.float64]
 
 OFF_SHARE = 5  # an attack is over below this part of the rate that it began at
 CEILING_TIMES = 4  # what was highest while it was quiet
-GROWTH = (
-    math.log(2) / 3600
-)  # per second, of what is learned unless it is to be learned: 2 x an hour
+DOUBLES_IN = {Policy.MONITOR: 1800.0, Policy.AUTO: 3600.0}
+"""Seconds in which what is learned grows by a factor of two: what comes may be a flood."""
 HALF_LIFE = 7 * 86_400.0  # seconds in which what was learned is half forgotten
 _REFUSED = [
     Counted.BAD_COOKIE,
@@ -111,12 +110,12 @@ def total_of(counts: Floats, settling: npt.NDArray[np.bool_]) -> Floats:
     return total
 
 
-def learn(quiet: float, total: float, *, seconds: float, trusted: bool, base: float) -> float:
+def learn(quiet: float, total: float, *, seconds: float, doubles_in: float, base: float) -> float:
     """The next `quiet`, after `seconds` at `total`.
 
-    What was not to be learned from counts, too, but slowly: it may be a flood that grows. `base`
-    is where that begins. `trusted`: policy monitor, or clients that have proven themselves.
+    It grows by a factor of two in `doubles_in` seconds at the most, from `base` on; 0: at once, of
+    clients that have proven themselves.
     """
     faded = quiet * math.exp2(-seconds / HALF_LIFE)
-    most = math.inf if trusted else max(quiet, base) * math.exp(GROWTH * seconds)
+    most = max(quiet, base) * math.exp2(seconds / doubles_in) if doubles_in else math.inf
     return max(faded, min(total, most))

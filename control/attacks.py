@@ -172,11 +172,13 @@ class Attacks:
             alarm = self._alarms.get(name)
             if excess[i] >= limits.off or (alarm and now - alarm.last < _CALM):
                 continue
+            policy = placed.service.guard.policy
+            answering = policy is Policy.ALWAYS or (policy is Policy.AUTO and alarm)
             self.quiet[name] = attack.learn(
                 self.quiet.get(name, 0.0),
                 float(total[i]),
                 seconds=seconds,
-                trusted=alarm is not None or placed.service.guard.policy is not Policy.AUTO,
+                doubles_in=0.0 if answering else attack.DOUBLES_IN[policy],
                 base=limits.on,
             )
         self._think()

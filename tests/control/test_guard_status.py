@@ -214,7 +214,7 @@ def test_samples_and_sources(driver: Driver) -> None:
 
 def test_what_was_learned_is_stored(driver: Driver) -> None:
     driver.guard(policy=model_pb2.GUARD_POLICY_MONITOR)
-    driver.pass_time(3, SYN=9000, NEW=9000)
+    driver.pass_time(3, SYN=4000, NEW=4000)
     driver.here.gateway._ticker.save()
     learned = driver.here.run(driver.here.store.quiet_rates)
-    assert learned == {"web": pytest.approx(18_000)}
+    assert learned == {"web": pytest.approx(8_000)}
