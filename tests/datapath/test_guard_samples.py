@@ -15,7 +15,7 @@ from rig import Rig
 from scapy.all import ICMP, IP, Packet
 from world import API4, API6, CLIENT4, CLIENT6
 
-from accel.guard import GuardMode, Level, Rate, Rule
+from accel.guard import Level, Rate, Rule
 from accel.maps import CONSTANTS
 from accel.samples import weights
 from accel.verdicts import Verdict
@@ -123,7 +123,7 @@ def test_what_goes_on_or_is_only_noted_is_no_sample(rig: Rig) -> None:
 
 def test_samples_become_fewer_as_the_packets_become_more(rig: Rig) -> None:
     """The 1st, 2nd, 4th, 8th, ... and from there on each that is a multiple of EVERY."""
-    rig.guard({TCP4: stance(ATTACKED, GuardMode.RETRANSMIT)})
+    rig.guard({TCP4: stance(ATTACKED)})
     frame = bytes(syn())
     for _ in range(5 * EVERY):
         rig.count(frame)
@@ -137,7 +137,7 @@ def test_samples_become_fewer_as_the_packets_become_more(rig: Rig) -> None:
 
 def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
     """The weights add up to what was counted, but for where the first are told from the rest."""
-    rig.guard({TCP4: stance(ATTACKED, GuardMode.RETRANSMIT)})
+    rig.guard({TCP4: stance(ATTACKED)})
     rig.datapath.read_samples()
     frame, cpus = bytes(syn()), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cpus)})  # each CPU counts for itself
@@ -150,7 +150,7 @@ def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
     assert 3 * EVERY <= weights(samples).sum() < 3.6 * EVERY
     assert len(rig.datapath.read_samples()) == 0
     first = samples[0]
-    assert [Verdict(v).name for v in set(samples["verdict"].tolist())] == ["FIRST_SYN"]
+    assert [Verdict(v).name for v in set(samples["verdict"].tolist())] == ["CHALLENGED"]
     assert first["source"].tobytes()[-4:] == ip_address(CLIENT4).packed
     assert first["destination"].tobytes()[-4:] == ip_address(API4).packed
     assert (int(first["source_port"]), int(first["destination_port"])) == PORTS
