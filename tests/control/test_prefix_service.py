@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_network
@@ -14,6 +15,7 @@ from here import Here, details_of
 from objects import backend, service
 
 from accel.guard import Level, Rule
+from accel.lab.namespace import Namespace
 from accel.placed import Limits
 from accel.v1 import gateway_pb2, prefix_pb2_grpc
 from accel.v1 import prefix_pb2 as pb
@@ -333,3 +335,29 @@ def test_packets_of_the_real_data_path(real: Acceld) -> None:
         assert verdict(running, "198.51.100.7") == "denied"
         load(running, replace=True)
         assert verdict(running, "198.51.100.7") == "forward_syn"
+
+
+def test_what_is_attached_searches_while_there_is_something_to_find(
+    real: Acceld, network: Namespace
+) -> None:
+    def attached() -> str:
+        """The name of the program on `in`."""
+        shown = network.run(["ip", "-json", "-details", "link", "show", "in"]).stdout
+        return str(json.loads(shown)[0]["xdp"]["prog"]["name"])
+
+    with real.running("--interface", "in") as running:
+        assert attached() == "gateway"
+        add(running, prefix("198.51.100.0/24"))
+        assert attached() == "listed"
+        add(running, prefix("198.51.100.7", ALLOW))
+        running.process.kill()
+        running.process.wait()
+    assert attached() == "listed"
+    with real.running() as running:
+        assert attached() == "listed"
+        running.stub.Attach(gateway_pb2.AttachRequest(interface="out"))
+        calls = stub(running)
+        calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.7"]))
+        assert attached() == "listed"
+        calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.0/24"]))
+        assert attached() == "gateway"
