@@ -27,20 +27,32 @@ INLINE int filter_tcp(struct packet *p, const struct guard *g)
 	return verdict;
 }
 
-/* To another program, which begins with the frame anew. Goes on here only if it is not there. */
-INLINE int hand_over(struct packet *p, const __u32 program)
-{
-	programs.call(p->ctx, program);
-	return GO_ON;
-}
-
-INLINE int hand_back(struct packet *p, __u32 passed)
+INLINE void mark_passed(__u32 passed)
 {
 	__u32 zero = 0, *mark = handed_back.lookup(&zero);
 
 	if (mark)
 		*mark = passed;
-	return hand_over(p, PROGRAM_GATEWAY);
+}
+
+/*
+ * To another program, which begins with the frame anew; so does this one if that is not there. It
+ * cannot just go on: since 6.13, and 6.12.x, the verifier holds that a tail call which failed may
+ * have changed the frame, and takes all pointers into it away.
+ */
+INLINE int hand_over(struct packet *p, const __u32 program)
+{
+	programs.call(p->ctx, program);
+	mark_passed(PASSED_ALL);
+	programs.call(p->ctx, PROGRAM_GATEWAY);
+	return VERDICT_NO_NEXT_HOP;
+}
+
+INLINE int hand_back(struct packet *p, __u32 passed)
+{
+	mark_passed(passed);
+	programs.call(p->ctx, PROGRAM_GATEWAY);
+	return VERDICT_NO_NEXT_HOP;
 }
 
 INLINE __u32 take_handed_back(void)

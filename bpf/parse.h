@@ -9,6 +9,7 @@
 #define MAX_EXTENSIONS 6
 #define VLAN_TAGS 2
 #define MAX_LINK 0x1f
+#define MAX_OPTIONS 0x3f
 #define MAX_EXTENSION_BYTES 0x7ff
 
 /*
@@ -71,7 +72,8 @@ INLINE int parse_ipv4(struct packet *p)
 	/* Not added to a pointer: behind a swap of bytes the verifier of 6.12 knows no bounds. */
 	if (total < header || (!p->quoted && total > p->end - p->network))
 		return VERDICT_MALFORMED;
-	if (!take(p, header - sizeof(*ip)))
+	/* A bound that the verifier sees: LLVM 19 knows it too, and would leave the mask out. */
+	if (!take(p, (header - sizeof(*ip) + nothing(p)) & MAX_OPTIONS))
 		return VERDICT_MALFORMED;
 	fragment = __be16_to_cpu(ip->frag_off);
 	p->later_fragment = !!(fragment & IP_OFFSET);
