@@ -251,7 +251,7 @@ def _summary(demo: Demo, siege: Siege, seconds: float) -> None:
             header=("verdict", "packets", "meaning"), rows=verdict_rows(demo.daemon.client.stats())
         ).text()
     )
-    write("\n" + paint("The flood of act 4, each second of it, and the requests meanwhile", "bold"))
+    write("\n" + paint("Act 4: packets a second, what became of them, and requests", "bold"))
     write(siege.table())
     write()
     for answer in demo.failed[:5]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
 from collections.abc import Sequence
 from typing import TextIO
 
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _REDRAW_SECONDS = 0.1
 _PLAIN_SECONDS = 2.0
 
@@ -45,7 +47,7 @@ class Screen:
             return
         width = shutil.get_terminal_size().columns
         up = f"\x1b[{self._drawn}F" if self._drawn else ""
-        body = "".join(f"\x1b[2K{line[: width - 1]}\n" for line in lines)
+        body = "".join(f"\x1b[2K{_cut(line, width - 1)}\n" for line in lines)
         print(f"{up}{body}", end="", file=self._stream, flush=True)
         self._drawn = len(lines)
 
@@ -53,3 +55,9 @@ class Screen:
         """Let what is drawn stand; the next drawing begins below it."""
         self._drawn = 0
         self._last = 0.0
+
+
+def _cut(line: str, width: int) -> str:
+    """Colours take no room; a line that is cut has none."""
+    plain = _COLOUR.sub("", line)
+    return line if len(plain) <= width else plain[:width]

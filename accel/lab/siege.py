@@ -29,10 +29,7 @@ _PATIENCE = 10.0  # seconds in which the guard must be on, and clients served ag
 _TIMEOUT = 1.0  # seconds, of a request
 _PARALLEL = 8
 _KEPT = 8  # connections that stay open all the time
-_HEADER = (
-    *("phase", "flood/s", "answered/s", "dropped/s", "backends got/s"),
-    *("requests", "failed"),
-)
+_HEADER = ("phase", "flood", "answered", "dropped", "backends", "requests", "failed")
 
 
 def weaken(hosts: list[Host]) -> None:
@@ -148,7 +145,7 @@ class Siege:
             self.problems.append(f"{phase.name}: {phase.failed} requests failed")
 
     def table(self) -> str:
-        """What was seen in each phase."""
+        """Of each phase: packets per second, and requests. The backends' are all that they got."""
         return Table(header=_HEADER, rows=[phase.row() for phase in self._phases]).text()
 
     def _switch_on(self) -> None:
