@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from ipaddress import ip_network
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from accel.model import Protocol
 from accel.placed import Limits
 from accel.prefix_list import V4, Prefixes
 from accel.verdicts import Verdict
-from bench.frames import SERVICE4, packet
+from bench.frames import SERVICE4, SERVICE6, packet
 from bench.harness import ROUNDS, Harness, Run, ready
 from bench.report import Result, result
 from bench.sides import THREE, Ours, parse_floor
@@ -22,6 +23,7 @@ from bench.sides import THREE, Ours, parse_floor
 MILLION = 1 << 20
 _APART_BITS = 12  # a source of every 4096 addresses: sixteen in each /16
 _FIRST = 0x0A000000  # of the wrapper's clients
+_CLIENTS6 = ip_network("2001:db8:c::/48")
 _SOURCES = (1, 1 << 10, 1 << 15, MILLION)
 
 
@@ -36,18 +38,21 @@ def run() -> Iterator[Result]:
 
 
 def load_million(path: DataPath) -> None:
-    """Deny a million addresses, those that `Run.apart_bits` = 12 sends from among them."""
+    """Deny a million IPv4 addresses, `_APART_BITS` apart from the wrapper's first client on.
+
+    The last one of the million is the IPv6 prefix of all clients.
+    """
     addresses = np.arange(MILLION, dtype=np.uint64) << np.uint64(_APART_BITS)
     addresses = (addresses + np.uint64(_FIRST)) & np.uint64(0xFFFFFFFF)
-    path.put_prefixes(
-        Prefixes(
-            high=np.zeros(MILLION, np.uint64),
-            low=addresses | np.uint64(V4),
-            cut=np.zeros(MILLION, np.uint8),
-            deny=np.ones(MILLION, np.bool_),
-        ),
-        only=True,
+    listed = Prefixes(
+        high=np.zeros(MILLION, np.uint64),
+        low=addresses | np.uint64(V4),
+        cut=np.zeros(MILLION, np.uint8),
+        deny=np.ones(MILLION, np.bool_),
     )
+    six = Prefixes.of([(_CLIENTS6, True)])
+    listed.high[-1], listed.low[-1], listed.cut[-1] = six.high[0], six.low[0], six.cut[0]
+    path.put_prefixes(listed, only=True)
 
 
 def _costs(harness: Harness, ours: Ours) -> Iterator[Result]:
@@ -68,7 +73,18 @@ def _costs(harness: Harness, ours: Ours) -> Iterator[Result]:
         ]
         for program, met in ((ours.program, seen), (floor, None))
     )
-    harness.measure([*denied, *parsed])
+    frame6 = packet(SERVICE6, Protocol.TCP)
+    denied6 = Run(program=ours.program, frame=frame6, flows=1, port_bits=0, seen=seen)
+    parsed6 = Run(program=floor, frame=frame6, flows=1, port_bits=0)
+    harness.measure([*denied, denied6, *parsed, parsed6])
+    yield result(
+        "denied_ipv6",
+        denied6.best - parsed6.best,
+        "ns over parsing",
+        most=30,
+        rounds=ROUNDS,
+        note="a source in a denied /48, a million prefixes",
+    )
     for sources, mine, parsing in zip(_SOURCES, denied, parsed, strict=True):
         yield result(
             f"denied_{sources}",
