@@ -102,6 +102,12 @@ INLINE int sends_cookies(const struct guard *g)
 	       g->level[RULE_SYN] >= RULE_ON;
 }
 
+/* Whether the packet could acknowledge a cookie: alone, with data, or with the end of it. */
+INLINE int may_have_cookie(const struct packet *p)
+{
+	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
+}
+
 /* TCP that is no SYN, of no known flow, while the guard has to do with those: else 0. */
 INLINE struct guard *guard_of_stray(struct packet *p)
 {
@@ -114,10 +120,18 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 	return g && (g->level[RULE_UNKNOWN] || sends_cookies(g)) ? g : 0;
 }
 
+/* Most strays end here, in a flood of them: only what a cookie or a rate may save is handed over. */
 INLINE int hand_over_stray(struct packet *p)
 {
-	if (!guard_of_stray(p))
+	struct guard *g = guard_of_stray(p);
+
+	if (!g)
 		return GO_ON;
-	fetch_proven(p);
-	return hand_over(p, PROGRAM_STRAY);
+	if (sends_cookies(g) && may_have_cookie(p)) {
+		fetch_proven(p);
+		return hand_over(p, PROGRAM_STRAY);
+	}
+	if (is_proven(p))
+		return hand_over(p, PROGRAM_STRAY);
+	return judge(p, g, RULE_UNKNOWN, VERDICT_UNKNOWN_FLOW);
 }

@@ -66,12 +66,6 @@ INLINE int answer_cookie(struct packet *p, const struct guard *g)
 	return reply(p, &r) ? VERDICT_NO_ROOM : VERDICT_COOKIE;
 }
 
-/* Whether the packet could acknowledge a cookie: alone, with data, or with the end of it. */
-INLINE int may_have_cookie(const struct packet *p)
-{
-	return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
-}
-
 /* Whether it acknowledges a cookie that we made, by the current key or the one before. */
 INLINE int has_cookie(const struct packet *p, const struct guard *g)
 {
