@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
+from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 from steering import SERVICE, errors, packets, url
@@ -22,9 +23,10 @@ from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Traffic, curl
-from accel.model import Service
+from accel.model import Address, Service
 
 ROUNDS = 2
+MEGABYTE = 1 << 20
 RATE = 50_000  # frames per second
 SOME = 20_000  # frames after which what is seen is seen
 GUARD = Guard(policy=Policy.AUTO, on_rate=5_000, hold=1)
@@ -51,6 +53,15 @@ def place() -> Iterator[Place]:
             yield Place(lab=lab, daemon=daemon, spoils=spoils, services=services, seen=seen)
 
 
+def upload(lab: Lab, address: Address) -> Popen[str]:
+    """A slow one: a flood begins in the middle of it, and the guard switches on."""
+    body = lab.folder / "body"
+    body.write_bytes(bytes(MEGABYTE))
+    command = ["curl", "--silent", "--show-error", "--globoff", "--limit-rate", "150K"]
+    command += ["--max-time", "60", "--data-binary", f"@{body}", url(address, "upload")]
+    return lab.client.namespace.popen(command, stdout=PIPE, stderr=STDOUT)
+
+
 def watch(daemon: Daemon, seen: list[Attack]) -> None:
     """Until the daemon ends."""
     with suppress(UnreachableError), Client(daemon.socket) as client:
@@ -65,7 +76,9 @@ def test_on_and_off_again(place: Place, version: int) -> None:
     started, ended = f"{name} is under attack", f"{name} is not under attack any more"
     with KeptFlows(host=lab.client, address=address, count=16) as kept:
         traffic = Traffic(lab.client, [url(address, path) for path in ("1m", "1k", "", "")])
+        uploads = []
         for turn in range(1, ROUNDS + 1):
+            uploads.append(upload(lab, address))
             flood = at_gateway(
                 lab, sources=SOURCES[version], to=address, kind=Kind.MIXED, rate=RATE
             )
@@ -81,11 +94,11 @@ def test_on_and_off_again(place: Place, version: int) -> None:
                 assert (spoils.packets - reached) * 10_000 < flood.sent - sent
                 (guard,) = daemon.client.guards(name)
                 assert (guard.state, guard.answering) == (GuardState.ATTACK, True)
-                assert guard.sources
-                (network,) = SOURCES[version]
-                assert all(network.supernet_of(ip_network(s.prefix)) for s in guard.sources)
+                (network,), worst = SOURCES[version], guard.sources[0]
+                assert network.supernet_of(ip_network(worst.prefix))
             until(lambda n=turn: daemon.log.read_text().count(ended) == n, ended)
         assert traffic.stop().errors == []
+        assert [process.communicate()[0] for process in uploads] == [f"{MEGABYTE}\n"] * ROUNDS
         kept.ask()
         assert kept.errors() == []
         assert min(flow.requests for flow in kept.flows) > ROUNDS
