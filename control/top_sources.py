@@ -20,6 +20,7 @@ from accel.verdicts import Verdict
 
 SLOTS = 64  # prefixes that one sketch has
 SERVICES = 256  # sketches; the one that was added to longest ago makes room
+AT_ONCE = 32  # services that one call looks at
 LIFE = 10.0  # seconds in which a count fades to 1/e
 _IPV4 = np.uint64(1 << 63)
 Keys = npt.NDArray[np.uint64]
@@ -85,10 +86,14 @@ class TopSources:
         self._sketches: dict[int, Sketch] = {}
 
     def add(self, samples: Samples, now: float) -> None:
-        """Of all services. Answers to challenges are of real clients, and not counted."""
+        """Of all services, those with the most samples if there are many of them at once.
+
+        Answers to challenges are of real clients, and not counted.
+        """
         samples = samples[samples["verdict"] != Verdict["PROVEN"]]
         keys, counts = keys_of(samples["source"]), weights(samples)
-        for service in np.unique(samples["service"]):
+        services, many = np.unique(samples["service"], return_counts=True)
+        for service in services[np.argsort(-many, kind="stable")[:AT_ONCE]]:
             of_it = samples["service"] == service
             sketch = self._sketches.pop(int(service), None) or Sketch(now)
             self._sketches[int(service)] = sketch

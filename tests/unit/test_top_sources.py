@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from accel.control.samples_kept import KEPT, KeptSamples
 from accel.control.top_sources import (
+    AT_ONCE,
     SERVICES,
     SLOTS,
     Sketch,
@@ -91,6 +92,14 @@ def test_a_heavy_prefix_stands_out_of_a_flood_of_random_ones() -> None:
     assert first.share == pytest.approx(0.25, abs=0.03)
     assert first.packets == pytest.approx(50 * 1021 * 10, rel=0.1)
     assert all(other.share < 0.05 for other in others)
+
+
+def test_of_many_services_at_once_the_busiest_are_looked_at() -> None:
+    sources = TopSources()
+    few = [samples("192.0.2.1", service=service) for service in range(100)]
+    sources.add(np.concatenate([*few, samples(*["192.0.2.1"] * 9, service=99)]), 0.0)
+    assert len(sources._sketches) == AT_ONCE
+    assert sources.top(99, 0.1)
 
 
 def test_what_is_over_fades() -> None:
