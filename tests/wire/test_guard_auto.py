@@ -44,7 +44,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
     """Keys roll every two seconds, so handshakes are under way whenever they do."""
-    with Lab(Topology(clients=3 + ROUNDS, near=2, far=0)) as lab:
+    with Lab(Topology(clients=3 + ROUNDS, homes=1, near=2, far=0)) as lab:
         lab.serve(list(SERVICE.values()))
         with Daemon(lab, options=["--key-period", "2"]) as daemon:
             services = guard_services(daemon, GUARD, lab.near)
@@ -70,12 +70,14 @@ def watch(daemon: Daemon, seen: list[Attack]) -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_on_and_off_again(place: Place, version: int) -> None:
-    """Connections stay open and new ones are made all the time; strangers come under attack."""
+    """Connections stay open and new ones are made all the time, from behind NAT too; strangers come
+    under attack."""
     lab, daemon, spoils, address = place.lab, place.daemon, place.spoils, SERVICE[version]
     name = place.services[version].name
     started, ended = f"{name} is under attack", f"{name} is not under attack any more"
     with KeptFlows(host=lab.client, address=address, count=16) as kept:
-        traffic = Traffic(lab.client, [url(address, path) for path in ("1m", "1k", "", "")])
+        urls = [url(address, path) for path in ("1m", "1k", "", "")]
+        traffic = [Traffic(host, urls) for host in (lab.client, lab.homes[0])]
         uploads = []
         for turn in range(1, ROUNDS + 1):
             uploads.append(upload(lab, address))
@@ -97,7 +99,7 @@ def test_on_and_off_again(place: Place, version: int) -> None:
                 (network,), worst = SOURCES[version], guard.sources[0]
                 assert network.supernet_of(ip_network(worst.prefix))
             until(lambda n=turn: daemon.log.read_text().count(ended) == n, ended)
-        assert traffic.stop().errors == []
+        assert [each.stop().errors for each in traffic] == [[], []]
         assert [process.communicate()[0] for process in uploads] == [f"{MEGABYTE}\n"] * ROUNDS
         kept.ask()
         assert kept.errors() == []
