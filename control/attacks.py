@@ -59,11 +59,12 @@ class Attacks:
         self._thresholds: list[Thresholds] = []
         self._limits = np.zeros((2, 0))
         self._learned_at = now
+        self._shown: tuple[Floats, Floats, Floats] | None = None
 
     def watch(self, services: tuple[PlacedService, ...]) -> Selection:
         """Of these there will be counts from now on; of no others anything is thought."""
         if services is not self._rates.services:
-            self._rates = self._rates.renewed(services)
+            self._rates, self._shown = self._rates.renewed(services), None
             self._think()
             self._alarms = {n: self._alarms[n] for n in self._rates.names if n in self._alarms}
             self._peaks = {n: self._peaks[n] for n in self._alarms if n in self._peaks}
@@ -92,6 +93,7 @@ class Attacks:
 
     def count(self, counts: Counts, now: float) -> list[Attack]:
         """Packets counted until `now`, a row for each that is watched. What began or ended."""
+        self._shown = None
         if not self._rates.add(counts, now):
             # Nothing is known yet of an attack that an earlier daemon saw.
             self._alarms = {name: replace(a, last=now) for name, a in self._alarms.items()}
@@ -108,15 +110,13 @@ class Attacks:
 
     def seen(self, name: str, now: float) -> Seen:
         """Nothing yet of a service that is watched only since the last count."""
-        if name not in self._rates.names:
+        row = self._rates.rows.get(name)
+        if row is None:
             return Seen(rates=np.zeros(len(Counted)), excess=0.0, total=0.0)
-        row = self._rates.names.index(name)
-        excess, total = self._judged(LONG, now)
-        return Seen(
-            rates=self._rates.per_second(LONG)[row],
-            excess=float(excess[row]),
-            total=float(total[row]),
-        )
+        if self._shown is None:
+            self._shown = (self._rates.per_second(LONG), *self._judged(LONG, now))
+        rates, excess, total = self._shown
+        return Seen(rates=rates[row], excess=float(excess[row]), total=float(total[row]))
 
     def thresholds(self, service: Service) -> Thresholds:
         """Those that hold now."""

@@ -21,6 +21,7 @@ class GuardRates:
     def __init__(self, services: tuple[PlacedService, ...]) -> None:
         self.services = services
         self.names = [s.service.name for s in services]
+        self.rows = {name: row for row, name in enumerate(self.names)}
         self.selection = Selection.of(services)
         self._last: tuple[float, Counts] | None = None
         self._ticks: deque[tuple[float, Counts]] = deque(maxlen=LONG)

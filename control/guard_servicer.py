@@ -76,7 +76,8 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
     def _put_status(self, into: Any, name: str) -> None:
         gateway = self._gateway
         index = gateway.state.placement.services.taken[name].number
-        guard, standing = gateway.state.services[name].guard, gateway.guards.standing(index)
+        service = gateway.state.services[name]
+        guard, standing = service.guard, gateway.guards.standing(index, service)
         limits = standing.thresholds
         into.service = name
         guard_message.put(into.guard, guard)

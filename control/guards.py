@@ -17,6 +17,7 @@ from accel.control.guard_needs import HostNeeds, uses_host
 from accel.control.needs import DataPath
 from accel.control.stances import GRACE, Phase, stance_of
 from accel.guard import Guard, Level, Policy, Rule, Stance
+from accel.model import Service
 from accel.placed import PlacedService
 
 
@@ -152,16 +153,16 @@ class Guards:
         now = self._clock()
         return self._set([index for index, at in tuple(self._due.items()) if now >= at])
 
-    def standing(self, index: int) -> Standing:
-        """Of the guard of the service with that index."""
-        service, now = self._services[index].service, self._clock()
-        alarm = self._attacks.under(service.name)
+    def standing(self, index: int, service: Service) -> Standing:
+        """Of the guard of `service`, which has that index. It may be on its way here only."""
+        now, guarded = self._clock(), service.guard.policy is not Policy.OFF
+        alarm = self._attacks.under(service.name) if guarded else None
+        since, until = self._since.get(index), self._until.get(index)
         phase, began = Phase(), alarm.since if alarm else None
-        if index in self._since:
-            phase, began = Phase(answering=True, strays=index not in self._due), self._since[index]
-        elif index in self._until:
-            phase, began = Phase(lingering=True), self._until[index] - self._linger
-        guarded = service.guard.policy is not Policy.OFF
+        if since is not None:
+            phase, began = Phase(answering=True, strays=index not in self._due), since
+        elif until is not None:
+            phase, began = Phase(lingering=True), until - self._linger
         return Standing(
             phase=phase,
             attack=alarm is not None,

@@ -10,7 +10,7 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
-from accel.control import guard_ticker
+from accel.control import guard_ticker, translate
 from accel.guard import GuardMode, Level, Rule
 from accel.guard_counts import Counted
 from accel.image import address_bytes
@@ -175,6 +175,14 @@ def test_status_of_all_and_of_one_that_is_not_there(driver: Driver) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         driver.status("nobody")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_service_that_is_on_its_way_to_the_data_path_stands_still(driver: Driver) -> None:
+    guards = driver.here.gateway.guards
+    found = driver.here.run(
+        lambda: guards.standing(7, translate.service_of(service("new"), "", translate.Addresses()))
+    )
+    assert (found.attack, found.since, found.seen) == (False, None, None)
 
 
 def test_a_backend_that_comes_and_goes_is_no_attack(driver: Driver) -> None:
