@@ -27,11 +27,12 @@ from bench.report import Result, result
 
 _COST_ROUNDS = 7
 _COST_FRAMES = 1 << 16
-_LOWEST, _HIGHEST = 25_000, 6_400_000  # frames per second
-_HALVINGS = 2
+_KINDS = (Kind.SYN, Kind.ACK, Kind.RST, Kind.MIXED)
+_LOWEST = 5_000  # frames per second
+_HALVINGS = 4
 _ATTEMPTS = 3  # what else runs here makes a trial worse, and never better
 _PATIENCE = 4.0
-_QUIET, _FULL = 3, 3  # trials without a flood, and with as much of it as goes
+_QUIET, _FULL = 3, 5  # trials without a flood, and with as much of it as goes
 _SETTLE = 0.05  # seconds from a flood's start to the first client
 _SPOOFED = 1 << 20
 _BOTS = [ip_network(f"198.18.{8 * i}.0/21") for i in range(5)]  # 10,240 addresses
@@ -49,58 +50,69 @@ _new_clients = itertools.count(int(CLIENTS.network_address) + 1)
 def run() -> Iterator[Result]:
     """All sides stand side by side; clients and backends on one CPU, the flood on the other."""
     with _first(), _on(max(os.sched_getaffinity(0))), Network() as network:
-        floor = network.drop("floor")
+        sender, floor = network.nowhere("sender"), network.drop("floor")
         auth, cookie = network.ours("auth"), network.cookies("cookie")
         nft = network.synproxy("nft")
         kernel = network.server("kernel", cookies=2)
         none = network.server("none", cookies=0)
         for side in (auth, cookie):
             _set(side, _STANCES[side.name])
-        yield from _costs(network, floor, [auth, cookie, nft, kernel, none])
-        yield from _limits(network, [auth, cookie, nft, kernel, none])
+        sides = [auth, cookie, nft, kernel, none]
+        bounds: dict[str, float] = {}
+        for side, usual, bound in _bounds(network, sides):
+            bounds[side.name] = bound
+            note = f"p99 of connecting, no flood; {1000 * bound:.2f} ms is the bound in one"
+            yield result(f"flood_quiet_{side.name}", 1000 * usual, "ms", rounds=_QUIET, note=note)
+        for kind in _KINDS:
+            some = sides if kind is Kind.SYN else [auth, cookie, nft]
+            cost = _costs(network, kind, [sender, floor, *some])
+            yield from _cost_results(kind, cost, some)
+            yield from _limits(network, kind, some, bounds, cost)
         yield from _shares(network, auth, cookie)
 
 
-# What a SYN costs
+# What a frame costs
 
 
-def _costs(network: Network, floor: Side, sides: Sequence[Side]) -> Iterator[Result]:
-    took: dict[str, list[float]] = {side.name: [] for side in (floor, *sides)}
+def _costs(network: Network, kind: Kind, sides: Sequence[Side]) -> dict[str, float]:
+    """ns of the CPU per frame, by the side's name."""
+    took: dict[str, list[float]] = {side.name: [] for side in sides}
     for number in range(_COST_ROUNDS):
-        for side in (floor, *sides):
-            took[side.name].append(_cost(network, side, number))
-    cost = {
-        name: statistics.median(a - b for a, b in zip(each, took[floor.name], strict=True))
-        for name, each in took.items()
-    }
-    drop = statistics.median(took[floor.name])
+        for side in sides:
+            took[side.name].append(_cost(network, side, kind, number))
+    return {name: statistics.median(each) for name, each in took.items()}
+
+
+def _cost_results(kind: Kind, cost: dict[str, float], sides: Sequence[Side]) -> Iterator[Result]:
+    above = {name: each - cost["floor"] for name, each in cost.items()}
+    others = [name for name in ("nft", "kernel") if name in cost]
     for side in sides:
-        of = {name: cost[side.name] / cost[name] for name in ("nft", "kernel")}
-        note = f"above the {drop:.0f} ns of a drop"
+        name = f"flood_{kind.name.lower()}_cost_{side.name}"
+        note = f"CPU per frame above the {cost['floor']:.0f} ns of making and dropping it"
+        yield result(name, above[side.name], "ns", rounds=_COST_ROUNDS, note=note)
         if side.ours:
-            note += f"; {of['nft']:.2f} of nft synproxy's, {of['kernel']:.2f} of the kernel's"
-        yield result(f"flood_cost_{side.name}", cost[side.name], "ns per SYN", note=note)
-        if side.ours:
+            shares = {other: above[side.name] / above[other] for other in others}
             yield result(
-                f"flood_cost_{side.name}_share",
-                max(of.values()),
-                "of the cheaper one",
+                f"{name}_share",
+                max(shares.values()),
+                "of the cheaper",
                 most=1 / 3,
                 rounds=_COST_ROUNDS,
-                note="CPU per SYN above the drop, of nft synproxy's and the kernel's cookies",
+                note=", ".join(f"{share:.2f} of {name}" for name, share in shares.items()),
             )
 
 
-def _cost(network: Network, side: Side, seed: int) -> float:
-    """ns of the CPU per SYN: the sender's thread does all of it, in softirqs of its own."""
-    flood = _flood(network, side, Kind.SYN, most=_COST_FRAMES, seed=seed)
+def _cost(network: Network, side: Side, kind: Kind, seed: int) -> float:
+    """The sender's thread does all of it, in softirqs of its own."""
+    flood = _flood(network, side, kind, most=_COST_FRAMES, seed=seed)
     came = side.came()
     with network.edge.entered(), _on(FLOOD_CPU):
-        start = time.thread_time_ns() + _softirq_thread()
+        start = time.thread_time_ns() + _spent(_ksoftirqd())
         flood._send()
-        took = time.thread_time_ns() + _softirq_thread() - start
+        took = time.thread_time_ns() + _spent(_ksoftirqd()) - start
     os.close(flood._program)
-    if (came := side.came() - came) < 0.99 * _COST_FRAMES:
+    came = side.came() - came
+    if side.name != "sender" and came < 0.99 * _COST_FRAMES:
         raise AssertionError(f"only {came} of {_COST_FRAMES} frames came to {side.name}")
     return took / _COST_FRAMES
 
@@ -108,89 +120,83 @@ def _cost(network: Network, side: Side, seed: int) -> float:
 # How much of it real clients do not notice
 
 
-@dataclass(kw_only=True)
-class _Limit:
-    """Where a side's clients begin to notice: between what passed and what failed."""
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """What clients saw; frames that came each second, and each second of the flood's core."""
 
-    side: Side
-    bound: float  # of p99, in seconds
-    asked: float = _LOWEST
-    passed: float = 0.0  # frames per second that really came
-    passed_asked: float = 0.0
-    failed: float = 0.0
-    halvings: int = 0
-    attempts: int = 0
-    over: bool = False
+    seen: Visit
+    came: float
+    per_core: float
 
-    def judge(self, seen: Visit, came: float) -> None:
-        """Take a trial's outcome, and say what is to be asked next."""
-        self.attempts += 1
-        good = seen.answered == COUNT and seen.p99 <= self.bound
-        if not good and self.attempts < _ATTEMPTS:
-            return
-        self.attempts = 0
-        if good:
-            self.passed, self.passed_asked = max(self.passed, came), self.asked
-        else:
-            self.failed = self.asked
-        full = good and came < 0.7 * self.asked  # the core is full: more cannot be asked
-        if not self.failed:
-            self.asked *= 2
-            self.over = full or self.asked > _HIGHEST
-        else:
-            self.halvings += 1
-            self.asked = ((self.passed_asked or self.failed / 4) * self.failed) ** 0.5
-            self.over = full or self.halvings > _HALVINGS
+    def good(self, bound: float) -> bool:
+        """`bound` of p99 in seconds."""
+        return self.seen.answered == COUNT and self.seen.p99 <= bound
 
 
-def _limits(network: Network, sides: Sequence[Side]) -> Iterator[Result]:
-    bounds: dict[str, float] = {}
-    for side, usual, bound in _bounds(network, sides):
-        bounds[side.name] = bound
-        note = f"nobody floods: p99 of connecting; with a flood {1000 * bound:.2f} ms is the bound"
-        yield result(f"flood_quiet_{side.name}", 1000 * usual, "ms", rounds=_QUIET, note=note)
-    for kind in (Kind.SYN, Kind.ACK, Kind.RST, Kind.MIXED):
-        compared = sides if kind is Kind.SYN else [s for s in sides if s.ours or s.name == "nft"]
-        limits = [_Limit(side=side, bound=bounds[side.name]) for side in compared]
-        while some := [limit for limit in limits if not limit.over]:
-            for limit in some:
-                limit.judge(*_trial(network, limit.side, kind, int(limit.asked)))
-        yield from _compared(kind, limits)
-        yield from _beyond(network, kind, compared)
-
-
-def _compared(kind: Kind, limits: Sequence[_Limit]) -> Iterator[Result]:
-    theirs = next(limit.passed for limit in limits if limit.side.name == "nft")
-    for limit in limits:
-        name = f"flood_{kind.name.lower()}_{limit.side.name}"
-        note = f"with it {COUNT} of {COUNT} connect, p99 within {1000 * limit.bound:.2f} ms"
-        yield result(name, limit.passed / 1000, "k frames/s", note=note)
-        if limit.side.ours:
-            note = "so much more of it than with nft synproxy"
-            ratio = limit.passed / theirs if theirs else 0.0
-            yield result(f"{name}_of_nft", ratio, "times", least=4, note=note)
-
-
-def _beyond(network: Network, kind: Kind, sides: Sequence[Side]) -> Iterator[Result]:
-    """As many as the core makes and defends against: connections may take longer, none may fail."""
-    came: dict[str, list[float]] = {side.name: [] for side in sides}
-    seen: dict[str, list[Visit]] = {side.name: [] for side in sides}
+def _limits(
+    network: Network,
+    kind: Kind,
+    sides: Sequence[Side],
+    bounds: dict[str, float],
+    cost: dict[str, float],
+) -> Iterator[Result]:
+    """As many as one core makes and defends against; if that is too much, so many as are not."""
+    trials: dict[str, list[_Trial]] = {side.name: [] for side in sides}
     for _ in range(_FULL):
         for side in sides:
-            visited, rate = _trial(network, side, kind, 0)
-            came[side.name].append(rate)
-            seen[side.name].append(visited)
+            trials[side.name].append(_trial(network, side, kind, 0))
+    highest: dict[str, float] = {}
     for side in sides:
-        name = f"flood_{kind.name.lower()}_{side.name}_full"
-        answered = [one.answered for one in seen[side.name]]
-        waited = 1000 * statistics.median(one.p99 for one in seen[side.name])
-        most = statistics.median(came[side.name])
-        note = f"as fast as one core sends and defends; p99 {waited:.1f} ms; "
+        name = f"flood_{kind.name.lower()}_{side.name}"
+        full, bound = trials[side.name], bounds[side.name]
+        answered = [each.seen.answered for each in full]
+        rate = statistics.median(each.per_core for each in full)
+        note = f"with {rate / 1000:.0f} k, all that the core makes, "
         note += f"{min(answered)} to {max(answered)} of {COUNT} are answered"
-        yield result(name, most / 1000, "k frames/s", rounds=_FULL, note=note)
+        if not any(each.good(bound) for each in full):
+            rate = _bisect(network, side, kind, bound, rate) if max(answered) > COUNT / 2 else 0.0
+        highest[side.name] = rate
+        note += f", p99 {1000 * min(each.seen.p99 for each in full):.2f} ms"
+        yield result(name, rate / 1000, "k frames/s", rounds=_FULL, note=note)
         if side.ours:
             failed = COUNT * _FULL - sum(answered)
-            yield result(f"{name}_failed", failed, "failed", most=0, rounds=_FULL)
+            note = f"of {COUNT * _FULL} connections, with all that the core makes"
+            yield result(f"{name}_failed", failed, "failed", most=0, rounds=_FULL, note=note)
+    for side in sides:
+        if side.ours and highest["nft"]:
+            alone = (cost["nft"] - cost["sender"]) / (cost[side.name] - cost["sender"])
+            yield result(
+                f"flood_{kind.name.lower()}_{side.name}_of_nft",
+                highest[side.name] / highest["nft"],
+                "times",
+                least=4,
+                note=f"{alone:.1f} if the sender had a core of its own",
+            )
+
+
+def _bisect(network: Network, side: Side, kind: Kind, bound: float, most: float) -> float:
+    """The highest rate that came and was not noticed."""
+    low, high, passed = float(_LOWEST), most, 0.0
+    for _ in range(_HALVINGS):
+        asked = (low * high) ** 0.5
+        tries = (_trial(network, side, kind, int(asked)) for _ in range(_ATTEMPTS))
+        if good := next((each for each in tries if each.good(bound)), None):
+            passed, low = max(passed, good.came), asked
+        else:
+            high = asked
+    return passed
+
+
+def _trial(network: Network, side: Side, kind: Kind, rate: int) -> _Trial:
+    with _flood(network, side, kind, rate=rate, cpu=FLOOD_CPU) as flood:
+        time.sleep(_SETTLE)
+        thread = Path(f"/proc/self/task/{flood._thread.native_id}")
+        came, start = side.came(), time.monotonic()
+        spent = _spent(thread) + _spent(_ksoftirqd())
+        seen = _visit(network, side)
+        spent = _spent(thread) + _spent(_ksoftirqd()) - spent
+        came, took = side.came() - came, time.monotonic() - start
+    return _Trial(seen=seen, came=came / took, per_core=1e9 * came / spent)
 
 
 def _bounds(network: Network, sides: Sequence[Side]) -> Iterator[tuple[Side, float, float]]:
@@ -208,15 +214,6 @@ def _bounds(network: Network, sides: Sequence[Side]) -> Iterator[tuple[Side, flo
         usual = _p99(took[side.name])
         # One challenge round trip on top of twice the time that it takes without.
         yield side, usual, usual + _p99(unguarded) if side.name == "auth" else 2 * usual
-
-
-def _trial(network: Network, side: Side, kind: Kind, rate: int) -> tuple[Visit, float]:
-    """What clients see of a flood, and how many frames per second of it came meanwhile."""
-    with _flood(network, side, kind, rate=rate, cpu=FLOOD_CPU):
-        time.sleep(_SETTLE)
-        came, start = side.came(), time.monotonic()
-        visited = _visit(network, side)
-        return visited, (side.came() - came) / (time.monotonic() - start)
 
 
 def _visit(network: Network, side: Side) -> Visit:
@@ -281,9 +278,9 @@ def _p99(took: Sequence[float]) -> float:
     return sorted(took)[math.ceil(0.99 * len(took)) - 1]
 
 
-def _softirq_thread() -> int:
-    """ns that the CPU of the flood has spent in its softirq thread."""
-    return int((_ksoftirqd() / "schedstat").read_text().split()[0])
+def _spent(task: Path) -> int:
+    """ns that a task was on a CPU, by its folder in /proc."""
+    return int((task / "schedstat").read_text().split()[0])
 
 
 @functools.cache

@@ -184,6 +184,14 @@ class Network:
         os.close(drop)
         return side
 
+    def nowhere(self, name: str) -> Side:
+        """Nobody takes frames from the cable: what remains is the sender's own cost."""
+        number = next(self._numbers)
+        namespace = self._namespace(name)
+        _cable(self.edge, f"e{number}", namespace, "in")
+        backend = _host(name, namespace, number)
+        return Side(name=name, number=number, edge=self.edge, entry=namespace, backend=backend)
+
     def _behind(self, name: str) -> Side:
         """A gateway that routes, and a backend behind it."""
         number = next(self._numbers)
