@@ -48,7 +48,10 @@ class Seen:
 
 
 class Attacks:
-    """Used in the event loop only. Times are in seconds, of one clock that never goes back."""
+    """Used in the event loop, but for what only reads: `under`, `seen` and the like.
+
+    Times are in seconds, of one clock that never goes back.
+    """
 
     def __init__(self, now: float) -> None:
         self.quiet: dict[str, float] = {}
@@ -59,12 +62,11 @@ class Attacks:
         self._thresholds: list[Thresholds] = []
         self._limits = np.zeros((2, 0))
         self._learned_at = now
-        self._shown: tuple[Floats, Floats, Floats] | None = None
 
     def watch(self, services: tuple[PlacedService, ...]) -> Selection:
         """Of these there will be counts from now on; of no others anything is thought."""
         if services is not self._rates.services:
-            self._rates, self._shown = self._rates.renewed(services), None
+            self._rates = self._rates.renewed(services)
             self._think()
             self._alarms = {n: self._alarms[n] for n in self._rates.names if n in self._alarms}
             self._peaks = {n: self._peaks[n] for n in self._alarms if n in self._peaks}
@@ -93,7 +95,6 @@ class Attacks:
 
     def count(self, counts: Counts, now: float) -> list[Attack]:
         """Packets counted until `now`, a row for each that is watched. What began or ended."""
-        self._shown = None
         if not self._rates.add(counts, now):
             # Nothing is known yet of an attack that an earlier daemon saw.
             self._alarms = {name: replace(a, last=now) for name, a in self._alarms.items()}
@@ -108,15 +109,19 @@ class Attacks:
             self._learn(now)
         return [event for event in found if event is not None]
 
-    def seen(self, name: str, now: float) -> Seen:
-        """Nothing yet of a service that is watched only since the last count."""
-        row = self._rates.rows.get(name)
+    def seen(self, name: str) -> Seen:
+        """Nothing yet of a service that is watched only since the last count. In any thread."""
+        known = self._rates
+        row = known.rows.get(name)
         if row is None:
             return Seen(rates=np.zeros(len(Counted)), excess=0.0, total=0.0)
-        if self._shown is None:
-            self._shown = (self._rates.per_second(LONG), *self._judged(LONG, now))
-        rates, excess, total = self._shown
-        return Seen(rates=rates[row], excess=float(excess[row]), total=float(total[row]))
+        rates = known.latest()[row : row + 1]
+        settling = np.array([name in self._settling], np.bool_)
+        return Seen(
+            rates=rates[0],
+            excess=float(attack.excess_of(rates, settling)[0]),
+            total=float(attack.total_of(rates, settling)[0]),
+        )
 
     def thresholds(self, service: Service) -> Thresholds:
         """Those that hold now."""

@@ -24,6 +24,7 @@ class GuardRates:
         self.rows = {name: row for row, name in enumerate(self.names)}
         self.selection = Selection.of(services)
         self._last: tuple[float, Counts] | None = None
+        self._latest: Floats | None = None
         self._ticks: deque[tuple[float, Counts]] = deque(maxlen=LONG)
 
     def renewed(self, services: tuple[PlacedService, ...]) -> GuardRates:
@@ -51,7 +52,15 @@ class GuardRates:
             grown = np.where(before == _UNKNOWN, 0, np.maximum(counts - before, 0))
             self._ticks.append((max(now - at, 1e-3), grown))
         self._last = now, counts
+        self._latest = None
         return bool(self._ticks)
+
+    def latest(self) -> Floats:
+        """Over the last LONG ticks, looked at once for all services."""
+        found = self._latest
+        if found is None:
+            self._latest = found = self.per_second(LONG)
+        return found
 
     def per_second(self, ticks: int) -> Floats:
         """Over the last so many ticks, or as many as there were."""

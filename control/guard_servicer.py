@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from accel import guard_message
 from accel.control.attacks import Seen
 from accel.control.gateway import Gateway
 from accel.control.guards import Standing
+from accel.control.state import State
 from accel.control.stats import counts_of
 from accel.control.top_sources import address_of
 from accel.errors import InvalidError
@@ -43,8 +45,12 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
             state.service(request.service)
         names = [request.service] if request.service else sorted(state.services)
         response = pb.GetGuardStatusResponse()
-        for name in names:
-            self._put_status(response.guards.add(), name)
+
+        def fill() -> None:
+            for name in names:
+                self._put_status(response.guards.add(), name, state)
+
+        await asyncio.to_thread(fill)
         return response
 
     async def ListGuardSamples(self, request: Any, context: Any) -> Any:
@@ -73,10 +79,9 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
             )
         return response
 
-    def _put_status(self, into: Any, name: str) -> None:
-        gateway = self._gateway
-        index = gateway.state.placement.services.taken[name].number
-        service = gateway.state.services[name]
+    def _put_status(self, into: Any, name: str, state: State) -> None:
+        gateway, service = self._gateway, state.services[name]
+        index = state.placement.services.taken[name].number
         guard, standing = service.guard, gateway.guards.standing(index, service)
         limits = standing.thresholds
         into.service = name

@@ -37,7 +37,7 @@ class Standing:
 
 
 class Guards:
-    """`count` and `standing` are called in the event loop, all else by one write at a time.
+    """`count` is called in the event loop, `standing` anywhere, all else by one write at a time.
 
     `linger` is how long answers are heard after an attack, in seconds: one key period.
     """
@@ -167,7 +167,7 @@ class Guards:
             phase=phase,
             attack=alarm is not None,
             since=None if began is None else now - began,
-            seen=self._attacks.seen(service.name, now) if guarded else None,
+            seen=self._attacks.seen(service.name) if guarded else None,
             thresholds=self._attacks.thresholds(service),
             quiet=self._attacks.quiet.get(service.name, 0.0),
         )

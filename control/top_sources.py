@@ -24,6 +24,7 @@ AT_ONCE = 32  # services that one call looks at
 LIFE = 10.0  # seconds in which a count fades to 1/e
 _IPV4 = np.uint64(1 << 63)
 Keys = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,47 +37,53 @@ class Source:
 
 
 class Sketch:
-    """Counts by key that fade. Times in seconds."""
+    """Counts by key that fade. Times in seconds. `top` may be called by another thread."""
 
     def __init__(self, now: float) -> None:
-        self._began = self._at = now
+        self._began = now
         self._total = 0.0
-        self._keys: Keys = np.zeros(0, np.uint64)
-        self._counts: npt.NDArray[np.float64] = np.zeros(0)
+        # At which time, and the keys with their counts then: one value, never half changed.
+        self._now: tuple[float, Keys, Floats] = (now, np.zeros(0, np.uint64), np.zeros(0))
 
-    def add(self, keys: Keys, counts: npt.NDArray[np.float64], now: float) -> None:
+    def add(self, keys: Keys, counts: Floats, now: float) -> None:
         """Count each of `keys` so many times."""
-        self._fade(now)
-        self._total += float(counts.sum())
-        merged, where = np.unique(np.concatenate([self._keys, keys]), return_inverse=True)
-        all_counts = np.concatenate([self._counts, counts])
-        sums = np.bincount(where, all_counts, len(merged)).astype(np.float64)
+        at, known, before = self._now
+        factor = _faded(now - at)
+        self._total = self._total * factor + float(counts.sum())
+        merged, where = np.unique(np.concatenate([known, keys]), return_inverse=True)
+        added = np.concatenate([before * factor, counts])
+        sums: Floats = np.bincount(where, added, len(merged)).astype(np.float64)
         if len(merged) > SLOTS:
             sums -= np.partition(sums, -SLOTS - 1)[-SLOTS - 1]
             merged, sums = merged[sums > 0], sums[sums > 0]
-        self._keys, self._counts = merged, sums
+        self._now = (now, merged, sums)
 
     def top(self, most: int, now: float) -> list[Source]:
         """The prefixes with the most packets."""
-        self._fade(now)
+        at, keys, counts = self._now
+        total = max(self._total, 1e-9)
         # What a steady rate of 1 per second would have come to by now.
         seconds = LIFE * -math.expm1(-max(now - self._began, 0.1) / LIFE)
-        best = np.argsort(-self._counts, kind="stable")[:most]
+        rates = counts * (_faded(now - at) / seconds)
+        best = np.argsort(-counts, kind="stable")[:most]
         return [
             Source(
-                prefix=prefix_of(int(self._keys[i])),
-                packets=float(self._counts[i]) / seconds,
-                share=float(self._counts[i]) / self._total,
+                prefix=prefix_of(int(keys[i])),
+                packets=float(rates[i]),
+                share=min(1.0, float(counts[i]) / total),
             )
             for i in best
-            if self._counts[i] / seconds >= 0.1
+            if rates[i] >= 0.1
         ]
 
-    def _fade(self, now: float) -> None:
-        factor = math.exp(-max(now - self._at, 0.0) / LIFE)
-        self._at = now
-        self._counts *= factor
-        self._total *= factor
+    def counts(self) -> dict[int, float]:
+        """By key, as they were when something was added last."""
+        _, keys, counts = self._now
+        return dict(zip(keys.tolist(), counts.tolist(), strict=True))
+
+
+def _faded(seconds: float) -> float:
+    return math.exp(-max(seconds, 0.0) / LIFE)
 
 
 class TopSources:

@@ -75,9 +75,9 @@ def test_counts_are_too_low_by_a_bounded_part_and_never_too_high(
         sketch.add(keys, np.array([float(n) for _, n in batch]), 0.0)
         for key, n in batch:
             true[key] += n
-    assert len(sketch._keys) <= SLOTS
+    assert len(sketch.counts()) <= SLOTS
     total = sum(true.values())
-    found = dict(zip(sketch._keys.tolist(), sketch._counts.tolist(), strict=True))
+    found = sketch.counts()
     for key, n in true.items():
         assert n - total / (SLOTS + 1) - 1e-6 <= found.get(key, 0.0) <= n + 1e-6
 
