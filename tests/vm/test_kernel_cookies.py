@@ -17,9 +17,8 @@ from accel.lab.load import curl
 from accel.lab.namespace import end
 from accel.model import Mode
 
-ROWS = [
-    (mode, inner, outer) for mode in (Mode.IPIP, Mode.GUE) for inner in (4, 6) for outer in (4, 6)
-]
+# Each device and GUE once: an emulated machine is slow.
+ROWS = [(Mode.IPIP, 4, 4), (Mode.IPIP, 6, 4), (Mode.IPIP, 4, 6), (Mode.GUE, 6, 6)]
 COOKIES = Guard(mode=GuardMode.COOKIE_BACKEND, policy=Policy.ALWAYS)
 
 
@@ -55,7 +54,7 @@ def test_a_tunnel_brings_connections(
 
     until(answered, "cookies")
     before = packets(daemon, "cookie"), packets(daemon, "forward_syn")
-    urls = [url(service.address)] * 40 + [url(service.address, "1m")] * 2
+    urls = [url(service.address)] * 20 + [url(service.address, "1m")] * 2
     assert errors(curl(lab.client, urls)) == {}
     assert packets(daemon, "cookie") >= before[0] + len(urls)
     assert packets(daemon, "forward_syn") == before[1]
