@@ -89,7 +89,7 @@ class PrefixTable:
         places = at.copy()
         places[new] = self._places(hashes[new], gone)
         left_over = np.setdiff1d(gone, places[new], assume_unique=True)
-        words = hashes & ~_ACTIONS | np.where(put.deny, np.uint64(_DENY), np.uint64(_ALLOW))
+        words = _entries(hashes) | np.where(put.deny, np.uint64(_DENY), np.uint64(_ALLOW))
 
         def write() -> int:
             # What leads to an entry comes after it, and goes before it.
@@ -155,14 +155,14 @@ class PrefixTable:
         return np.concatenate((_NONE, *chunks))
 
     def _find_some(self, hashes: Words) -> npt.NDArray[np.int64]:
-        found = np.full(len(hashes), -1, np.int64)
+        found, entries = np.full(len(hashes), -1, np.int64), _entries(hashes)
         left = np.arange(len(hashes))
         for step in range(_STEPS):
             if not len(left):
                 break
             buckets = self._bucket(hashes[left], step)
             rows = self._words[buckets]
-            same = ((rows ^ hashes[left, None]) <= _ACTIONS) & (rows & _ACTIONS != 0)
+            same = ((rows ^ entries[left, None]) <= _ACTIONS) & (rows & _ACTIONS != 0)
             hit = same.any(axis=1)
             found[left[hit]] = buckets[hit] * _WAYS + same[hit].argmax(axis=1)
             left = left[~hit & rows.all(axis=1)]
@@ -216,6 +216,12 @@ class PrefixTable:
             written = np.flatnonzero(self._blocks.any(axis=1))
             return np.union1d(written, codes >> 8).astype(np.int64)
         return np.unique(np.setxor1d(self._codes, codes, assume_unique=True) >> 8).astype(np.int64)
+
+
+def _entries(hashes: Words) -> Words:
+    """PREFIX_ENTRY: words without their action."""
+    result: Words = hashes >> np.uint64(1) & ~_ACTIONS
+    return result
 
 
 def _block(prefixes: Prefixes) -> npt.NDArray[np.uint32]:

@@ -90,7 +90,8 @@ SIZE_IS(struct prefix_block, 16);
 #define PREFIX_REST_6 0x20001
 #define PREFIX_BLOCKS 0x20002
 
-/* The lowest bits of an entry of `prefixes`; the others are its hash's. None: it was removed. */
+/* An entry of `prefixes`: the hash's upper 61 bits behind a 0, and the action; 0 if it was removed. */
+#define PREFIX_ENTRY(hash) ((hash) >> 1 & ~3ULL)
 #define PREFIX_ALLOW 1
 #define PREFIX_DENY 2
 #define PREFIX_ACTIONS 3

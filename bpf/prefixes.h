@@ -45,15 +45,10 @@ INLINE __u64 prefix_hash(struct leading bits, __u32 cut)
 	return (hash ^ hash >> 32) * FLOW_KEY_MIX;
 }
 
-/* All bits set if the word is 0. */
-INLINE __u64 if_zero(__u64 word)
-{
-	return (__s64)((word - 1) & ~word) >> 63;
-}
-
 /*
  * The action of the longest prefix of a block that has these bits; 0 if there is none. An entry is
- * in the bucket of its hash or, as long as all are full, in one of the next. No branches here, too.
+ * in the bucket of its hash or, as long as all are full, in one of the next. No branches here, too:
+ * words have no 63rd bit, so a difference less 1 has it if, and only if, the difference was 0.
  */
 INLINE __u32 find_below(struct leading bits, __u32 index)
 {
@@ -66,10 +61,9 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 	cuts = block->cuts[0];
 	more = block->cuts[1];
 	for (int i = 0; i < PREFIX_PROBES && cuts; i++) {
-		__u32 cut = (cuts & 0xff) - 1;
-		__u64 hash, found = 0, room = 0;
+		__u64 hash, entry, allow = 0, deny = 0, room = 0;
+		__u32 cut = (cuts & 0xff) - 1, here, action, shift;
 		struct bucket *bucket;
-		__u32 here;
 
 		/* For the CPU to guess, and to fetch the bucket before the block is there. */
 		if (cut)
@@ -78,21 +72,25 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 			hash = prefix_hash(bits, 0);
 		here = ((hash >> PREFIX_SHIFT) + step) & (PREFIX_BUCKETS - 1);
 		bucket = prefixes.lookup(&here);
-
 		if (!bucket)
 			break;
+		entry = PREFIX_ENTRY(hash);
 #pragma unroll
 		for (int way = 0; way < WAYS; way++) {
 			__u64 word = bucket->flow[way];
 
-			found |= word & if_zero((word ^ hash) >> 2);
-			room |= if_zero(word);
+			allow |= (word ^ (entry | PREFIX_ALLOW)) - 1;
+			deny |= (word ^ (entry | PREFIX_DENY)) - 1;
+			room |= word - 1;
 		}
-		if (found & PREFIX_ACTIONS)
-			return found & PREFIX_ACTIONS;
-		step = (step + 1) & ~(__u32)room;
-		cuts = (cuts >> 8 & room) | (cuts & ~room) | (more << 56 & room);
-		more >>= 8 & (__u32)room;
+		action = (allow >> 63) * PREFIX_ALLOW | (deny >> 63) * PREFIX_DENY;
+		if (action)
+			return action;
+		/* The next length if there was an empty word, else the next bucket. */
+		shift = room >> 63 << 3;
+		step = (step + 1) >> 2 * shift;
+		cuts = cuts >> shift | (more & ((1 << shift) - 1)) << 56;
+		more >>= shift;
 	}
 	return 0;
 }
