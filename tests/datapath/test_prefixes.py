@@ -50,6 +50,14 @@ def listed(rig: Rig) -> Iterator[Rig]:
     rig.datapath.put_prefixes(prefixes({}), only=True)
 
 
+@pytest.fixture
+def explains(rig: Rig) -> Rig:
+    """Where the kernel says what becomes of a packet."""
+    if not rig.traces:
+        pytest.skip("this kernel explains no packets")
+    return rig
+
+
 def guarded(*levels: dict[Rule, Level], **rates: Rate) -> dict[str, Stance]:
     merged = {rule: level for each in levels for rule, level in each.items()}
     return dict.fromkeys((TCP4, TCP6, UDP4), stance(merged, **rates))
@@ -199,7 +207,8 @@ def test_rows(listed: Rig, row: Row) -> None:
     check(listed, row)
 
 
-def test_a_known_flow_is_denied_from_now_on(rig: Rig) -> None:
+def test_a_known_flow_is_denied_from_now_on(explains: Rig) -> None:
+    rig = explains
     frame = bytes(LINK / to_api(4) / DATA)
     rig.guard(guarded(ON))
     assert rig.count(frame).action == "XDP_REDIRECT"
@@ -236,7 +245,8 @@ def longest(listed: dict[Network, bool], address: Address) -> bool | None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("version", [4, 6])
-def test_the_longest_prefix_decides(rig: Rig, version: int, seed: int) -> None:
+def test_the_longest_prefix_decides(explains: Rig, version: int, seed: int) -> None:
+    rig = explains
     random = Random(seed)
     bits = 32 if version == 4 else 128
     lengths = random.sample(range(bits + 1), 12)
@@ -256,7 +266,8 @@ def test_the_longest_prefix_decides(rig: Rig, version: int, seed: int) -> None:
     rig.datapath.put_prefixes(prefixes({}), only=True)
 
 
-def test_many_prefixes_with_all_buckets_in_use(rig: Rig) -> None:
+def test_many_prefixes_with_all_buckets_in_use(explains: Rig) -> None:
+    rig = explains
     random = Random(7)
     denied_ones = random.sample(range(1 << 24, 1 << 31), LIMITS.prefixes)
     rig.guard(guarded(ON))
