@@ -62,7 +62,7 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 	more = block->cuts[1];
 	for (int i = 0; i < PREFIX_PROBES && cuts; i++) {
 		__u64 hash, entry, allow = 0, deny = 0, room = 0;
-		__u32 cut = (cuts & 0xff) - 1, here, action, shift;
+		__u32 cut = (cuts & 0xff) - 1, here, shift;
 		struct bucket *bucket;
 
 		/* For the CPU to guess, and to fetch the bucket before the block is there. */
@@ -83,9 +83,10 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 			deny |= (word ^ (entry | PREFIX_DENY)) - 1;
 			room |= word - 1;
 		}
-		action = (allow >> 63) * PREFIX_ALLOW | (deny >> 63) * PREFIX_DENY;
-		if (action)
-			return action;
+		if (deny >> 63)
+			return PREFIX_DENY;
+		if (allow >> 63)
+			return PREFIX_ALLOW;
 		/* The next length if there was an empty word, else the next bucket. */
 		shift = room >> 63 << 3;
 		step = (step + 1) >> 2 * shift;
@@ -139,7 +140,8 @@ INLINE void find_source(struct packet *p, __be16 protocol)
 		return;
 	}
 	if (sieve_holds(&p->destination))
-		p->listed = prefix_action(p);
+		/* A number to the verifier: it goes on from here once, not once for each. */
+		p->listed = prefix_action(p) | nothing(p);
 }
 
 /* Sets p->allowed, or judges what is denied. */
