@@ -56,12 +56,14 @@ def main(
             flows=arguments.max_flows,
             slots=arguments.max_slots,
             prefixes=arguments.max_prefixes,
+            sources=arguments.max_sources,
         ).check()
         period = check_period(arguments.key_period)
         if open_data_path is None:
             capabilities.require()
             bpffs.ensure(arguments.pin_root)
-            open_data_path = partial(RealDataPath.open, kept=arguments.state.parent)
+            cache = arguments.cache or arguments.state.parent
+            open_data_path = partial(RealDataPath.open, kept=cache)
         _take_files(arguments, locks)
         secret = (
             read_secret(arguments.guard_secret)
@@ -100,6 +102,8 @@ def _take_files(arguments: argparse.Namespace, locks: Locks) -> None:
     """Make the folders and take the locks, or raise LockedError, HostError."""
     files.make_socket_folder(arguments.socket)
     files.make_folder(arguments.state.parent, "--state")
+    if arguments.cache:
+        files.make_folder(arguments.cache, "--cache")
     files.make_folder(arguments.pin_root, "--pin-root")
     locks.take(_beside(arguments.state), "--state")
     locks.take(_beside(arguments.socket), "--socket")
@@ -167,6 +171,13 @@ def _parser() -> argparse.ArgumentParser:
         help="SQLite file of the desired state (default: %(default)s)",
     )
     add(
+        "--cache",
+        type=Path,
+        default=os.environ.get("ACCEL_CACHE"),
+        metavar="PATH",
+        help="folder for what was compiled (default: $ACCEL_CACHE, or beside the state file)",
+    )
+    add(
         "--pin-root",
         type=Path,
         default=Path("/sys/fs/bpf/accel"),
@@ -191,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
         ("backends", "entries for backends of all services; one less can be used"),
         ("flows", "entries of the flow cache; take twice the flows expected at a time"),
         ("slots", "slots of the rings of all services"),
+        ("sources", "sources that the guard knows at a time, and as many rates"),
         ("prefixes", "allowed and denied prefixes; 16 bytes of memory each"),
     ):
         add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from accel import probes
 # No test asserts a time: the machines are shared, and a slow minute is no fault of the code's.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+# Every daemon would compile the same: the first one does it for all.
+_CACHE = tempfile.TemporaryDirectory(prefix="accel-cache-")
+os.environ["ACCEL_CACHE"] = _CACHE.name
 
 _KNOWN = Path(__file__).with_name("known_skips.txt")
 _skips: list[str] = []

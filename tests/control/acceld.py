@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -65,7 +66,11 @@ class Acceld:
                 self.command(*options),
                 stdout=log,
                 stderr=log,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **self.environment},
+                env={
+                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                    "ACCEL_CACHE": os.environ["ACCEL_CACHE"],
+                    **self.environment,
+                },
             )
         try:
             with channel_to(self.socket) as channel:
