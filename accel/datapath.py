@@ -26,7 +26,10 @@ from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
-from accel.maps import CONSTANTS, MapSet, folders_in, layout_hash, remove_folder
+from accel.hint import Hints
+from accel.hint_outcomes import HintOutcome
+from accel.hints import HintMaps
+from accel.maps import CONSTANTS, PROGRAMS, MapSet, folders_in, layout_hash, remove_folder
 from accel.model import Address
 from accel.placed import Limits, PlacedBackend, PlacedService
 from accel.prefix_form import Network
@@ -47,7 +50,10 @@ Counts = dict[Verdict, tuple[int, int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What one packet met: numbers are 0 where there is no service or backend."""
+    """What one packet met: numbers are 0 where there is no service or backend.
+
+    `hint` is what decided where a new flow goes, None if hints were not asked.
+    """
 
     action: str
     frame: bytes
@@ -57,6 +63,7 @@ class Outcome:
     known_flow: bool
     slot: int | None
     ifindex: int
+    hint: HintOutcome | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +86,8 @@ class DataPath:
         self.pin_path = maps.folder
         self.adopted = maps.adopted
         self._leaf = maps.leaf("backends")
-        self._program = self._plain = maps.load()
-        self._listed: int | None = None
+        self._program = maps.load()
+        self._variants = {PROGRAMS[0]: self._program}
         self._links = Links(maps.folder)
         self._active = False
         self._services: dict[int, PlacedService] = {}
@@ -88,6 +95,7 @@ class DataPath:
         self._guards = Guards(maps)
         self._samples = SampleReader(maps.fds["samples"])
         self._prefixes = PrefixTable(maps)
+        self.hints = HintMaps(maps)
         self._preparing = Lock()
         self._guard_loaded = False
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
@@ -135,7 +143,9 @@ class DataPath:
         )
         writes += self._write_sieve()
         self._guards.keep({s.index for s in services})
+        self.hints.keep({s.index for s in services})
         writes += self._guard(services)
+        self._choose_program()
         self._activate()
         return writes
 
@@ -154,6 +164,9 @@ class DataPath:
         if stale := _all_keys(before) - _all_keys(services):
             writes += self._remove_keys(stale) + self._write_sieve()
         self._guards.drop(gone)
+        if gone:
+            self.hints.drop(gone)
+            self._choose_program()
         writes += self._guard([*before, *services])
         kept = {b.number for s in services for b in s.backends}
         return writes + self._clear_backends(
@@ -178,7 +191,8 @@ class DataPath:
         key, address = _keys(placed)
         before = self._table.ring(key)
         after = self._rings.place(slots, lines, before)
-        writes = self._table.put(key, placed.index, after, self._table.guard(key))
+        index = self.hints.marked(placed.index)
+        writes = self._table.put(key, index, after, self._table.guard(key))
         self._rings.replaced(before, after)
         return writes + self._table.put(address, 0, guard=self._table.guard(address))
 
@@ -196,6 +210,7 @@ class DataPath:
             if placed.generation == 0:
                 # All were used up: only now can an old flow's word look like a new one's.
                 self._flows.forget(placed.number)
+        self.hints.forget([b.number for b, _ in compress(entries, new) if b.generation == 0])
         self._backends[numbers[new], 1:] = wanted[new, 1:]
         self._backends[numbers[new], 0] = wanted[new, 0]
         return int(differ.sum())
@@ -343,9 +358,13 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
+        self._prepare("listed")
+
+    def _prepare(self, variant: str) -> int:
         with self._preparing:
-            if self._listed is None:
-                self._listed = self._maps.load_listed()
+            if variant not in self._variants:
+                self._variants[variant] = self._maps.load_variant(variant)
+            return self._variants[variant]
 
     def prefix_actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
         """Of each, 0 if that very prefix is not there, else PREFIX_ALLOW or PREFIX_DENY."""
@@ -356,12 +375,47 @@ class DataPath:
         return self._prefixes.lookup(address)
 
     def _choose_program(self) -> None:
-        """Packets pay for the search only while there is something to be found."""
-        chosen = self._listed if self._prefixes else self._plain
-        if chosen is not None and chosen != self._program:
+        """Packets pay for a search only while there is something to be found."""
+        if self.hints.active:
+            self.prepare_hints()
+        plain = "hinted" if self.hints.active else PROGRAMS[0]
+        prefixed = "listed_hinted" if self.hints.active else "listed"
+        chosen = self._prepare(prefixed if self._prefixes else plain)
+        if chosen != self._program:
+            self._maps.hand_back_to(self._prepare(plain))
             self._program = chosen
             if self._active:
                 self._links.replace(chosen)
+
+    # Hints
+
+    def set_hints(self, hints: Mapping[int, Hints]) -> None:
+        """How hints are used for services from now on, by index.
+
+        What is adopted is to be set before `sync`. Raises ProgramError and HostError, nothing
+        changed.
+        """
+        if not all(h.idle for h in hints.values()):
+            self.prepare_hints()
+        for index, of in hints.items():
+            self.hints.configure(index, of)
+            if index in self._services:
+                key, _ = _keys(self._services[index])
+                marked = self.hints.marked(index)
+                self._table.put(key, marked, self._table.ring(key), self._table.guard(key))
+        self._choose_program()
+
+    def prepare_hints(self) -> None:
+        """Compile and load what hints take, so that the first need not wait for it.
+
+        Raises ProgramError and HostError.
+        """
+        with self._preparing:
+            if "hinted" not in self._variants:
+                self._maps.load_hints()
+        self._prepare("hinted")
+        if self._prefixes:
+            self._prepare("listed_hinted")
 
     # Packets
 
@@ -380,7 +434,7 @@ class DataPath:
                 f"the kernel runs no packet to explain it: {error.strerror}",
                 hint="boot a kernel from 5.18 on; all but `accel explain` works without",
             ) from None
-        _, verdict, service, backend, slot, ifindex, _, _ = _TRACE.unpack_from(done.packet)
+        _, verdict, service, backend, slot, ifindex, _, hint = _TRACE.unpack_from(done.packet)
         return Outcome(
             action=_ACTIONS[done.action],
             frame=done.packet[_TRACE.size :],
@@ -390,6 +444,7 @@ class DataPath:
             known_flow=backend != 0 and slot == CONSTANTS["NO_SLOT"],
             slot=None if slot == CONSTANTS["NO_SLOT"] else slot,
             ifindex=ifindex,
+            hint=HintOutcome(hint) if hint else None,
         )
 
     @property
@@ -420,15 +475,17 @@ class DataPath:
     def reset_service(self, index: int) -> None:
         """Zero the counters of an index that is given out anew."""
         self._service_cells[:, index] = 0
+        self.hints.reset_counts(index)
 
     def known_flows(self) -> npt.NDArray[np.int64]:
         """How many live flows each backend number has in the flow cache."""
         return self._flows.per_backend()
 
     def tick(self) -> None:
-        """To be called about once a second: flows age, former rings are forgotten."""
+        """To be called about once a second: flows age, former rings are forgotten, loads begin."""
         self._flows.tick()
         self._rings.tick()
+        self.hints.second(self._services)
 
     def capacities(self) -> list[Capacity]:
         """Each map, how full it is, and the memory that it takes."""
@@ -444,6 +501,7 @@ class DataPath:
                 ("rings", slots, limits.slots),
                 ("flows", flows, self._maps.words("flows").size),
                 ("prefixes", self.prefix_count, limits.prefixes),
+                ("pushed", len(self.hints), limits.hints),
                 ("counters", services + backends, limits.services + limits.backends),
             )
         ]
@@ -478,9 +536,9 @@ class DataPath:
         """Let go. What is pinned stays, and so does what is attached."""
         self._builders.shutdown()
         self._links.close()
-        os.close(self._plain)
-        if self._listed is not None:
-            os.close(self._listed)
+        for program in self._variants.values():
+            os.close(program)
+        self.hints.close()
         self._maps.close()
 
     def destroy(self) -> None:

@@ -37,7 +37,7 @@ class Flows:
         states, generations = first[:, 6], first[:, 7]
         for words in _chunks(self._flows):
             live = words[(words != 0) & (self._idle(words) <= CONSTANTS["LIFETIME"])]
-            numbers = ((live >> np.uint64(12)) & np.uint64(0x7FFFF)).astype(np.int64)
+            numbers = ((live >> np.uint64(12)) & np.uint64(0x1FFFF)).astype(np.int64)
             known = numbers < len(counts)
             live, numbers = live[known], numbers[known]
             generation = ((live >> np.uint64(4)) & np.uint64(0xFF)).astype(np.uint8)
@@ -48,7 +48,7 @@ class Flows:
     def forget(self, number: int) -> None:
         """Take all flows of a backend number away, whatever their generation."""
         for words in _chunks(self._flows):
-            words[((words >> np.uint64(12)) & np.uint64(0x7FFFF)) == number] = 0
+            words[((words >> np.uint64(12)) & np.uint64(0x1FFFF)) == number] = 0
 
     def tick(self) -> None:
         """To be called about once a second. Counts the epoch on, and then sweeps the dead away.

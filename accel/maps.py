@@ -15,7 +15,7 @@ import re
 import secrets
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,21 @@ NAMES = (
     "paces",
     "first_syns",
     "samples",
+    "hints",
+    "pushed",
+    "learned",
+    "prefix_hints",
+    "cids",
+    "loads",
+    "warmths",
+    "outcomes",
     "prefix_blocks",
     "prefixes",
 )
-PROGRAMS = ("gateway", "limit", "opening", "stray")  # in the order of enum program
+PROGRAMS = ("gateway", "limit", "opening", "stray", "newcomer", "learner")  # enum program
 CONSTANTS = {
     name: value
-    for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h")
+    for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h", "hint_maps.h")
     for name, value in read_constants(header).items()
 }
 _COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick
@@ -75,6 +83,9 @@ def defines(limits: Limits) -> dict[str, int]:
         "PREFIX_BUCKETS": prefix_buckets(limits),
         "PREFIX_SHIFT": 64 - (prefix_buckets(limits) - 1).bit_length(),
         "TICKS_PER_SECOND": ticks_per_second(),
+        "HINT_BUCKETS": _hint_buckets(limits.hints),
+        "LEARNED_BUCKETS": _hint_buckets(limits.hints // 2),
+        "MAX_PREFIX_HINTS": max(1, limits.hints // 16),
         "LOCAL_COOKIES": int(_raw_syn_cookies()),
         "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
@@ -93,6 +104,11 @@ def _raw_syn_cookies() -> bool:
 def prefix_buckets(limits: Limits) -> int:
     """Half full at the most."""
     return _buckets(2 * limits.prefixes)
+
+
+def _hint_buckets(hints: int) -> int:
+    """Four hints each, a quarter full at the most: each finds a place (accel/hint_table.py)."""
+    return 1 << max(3, (hints - 1).bit_length())
 
 
 def _buckets(words: int) -> int:
@@ -198,25 +214,39 @@ class MapSet:
 
         Raises ProgramError and HostError.
         """
-        guard = self._compile_part("guard")
-        try:
-            for name in PROGRAMS[1:]:
-                program = guard.load(name, maps=self.fds)
-                self._put_program(name, program)
-                os.close(program)
-        finally:
-            guard.close()
+        self._load_part("guard", PROGRAMS[1:4])
 
-    def load_listed(self) -> int:
-        """Compile and load what is attached while there are prefixes; its file descriptor.
+    def load_hints(self) -> None:
+        """Compile the hints' programs, and let the gateway hand packets over to them.
 
         Raises ProgramError and HostError.
         """
-        listed = self._compile_part("listed")
+        self._load_part("hint", PROGRAMS[4:])
+
+    def _load_part(self, part: str, names: Sequence[str]) -> None:
+        compiled = self._compile_part(part)
         try:
-            return listed.load("listed", maps=self.fds)
+            for name in names:
+                program = compiled.load(name, maps=self.fds)
+                self._put_program(name, program)
+                os.close(program)
         finally:
-            listed.close()
+            compiled.close()
+
+    def load_variant(self, name: str) -> int:
+        """Compile and load another program to attach than gateway.c; its file descriptor.
+
+        Raises ProgramError and HostError.
+        """
+        variant = self._compile_part(name)
+        try:
+            return variant.load(name, maps=self.fds)
+        finally:
+            variant.close()
+
+    def hand_back_to(self, program: int) -> None:
+        """What the guard and the hints have looked at goes on with this one."""
+        self._put_program(PROGRAMS[0], program)
 
     def _put_program(self, name: str, program: int) -> None:
         key, value = struct.pack("=I", PROGRAMS.index(name)), struct.pack("=I", program)

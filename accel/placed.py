@@ -56,16 +56,18 @@ class Limits:
     flows: int = 1 << 20
     slots: int = 1 << 24
     sources: int = 1 << 18
+    hints: int = 1 << 16
     prefixes: int = 1 << 16
 
     def check(self) -> Limits:
         """Return self, or raise InvalidError that names the option which is out of range."""
         for option, value, greatest in (
-            ("--max-services", self.services, 1 << 16),
-            ("--max-backends", self.backends, 1 << 19),  # 19 bits of a word in the flow cache
+            ("--max-services", self.services, 1 << 15),
+            ("--max-backends", self.backends, 1 << 17),  # 17 bits of a word in the flow cache
             ("--max-flows", self.flows, 1 << 28),
             ("--max-slots", self.slots, 1 << 31),
             ("--max-sources", self.sources, 1 << 26),
+            ("--max-hints", self.hints, 1 << 26),
             ("--max-prefixes", self.prefixes, 1 << 24),
         ):
             if not 2 <= value <= greatest:

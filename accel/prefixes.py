@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from accel.errors import CapacityError, InvalidError
 from accel.image import Words
+from accel.leading import prefix_hash
 from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes, network_of
-from accel.source import read_constants
 
-_MIX = np.uint64(read_constants("hash.h")["FLOW_KEY_MIX"])
 _WAYS = CONSTANTS["WAYS"]
 _LENGTHS = CONSTANTS["PREFIX_LENGTHS"]
 _STEPS = CONSTANTS["PREFIX_PROBES"] - _LENGTHS  # buckets that an entry may be in
@@ -29,7 +28,6 @@ _ALLOW, _DENY = CONSTANTS["PREFIX_ALLOW"], CONSTANTS["PREFIX_DENY"]
 _ACTIONS = np.uint64(CONSTANTS["PREFIX_ACTIONS"])
 _BLOCK_4, _BLOCK_6 = 16, 32  # bits that the blocks of a version have in common
 _CHUNK = 1 << 16  # entries looked for in one go: what that takes is eight times as large
-_U32 = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _NONE = np.empty(0, np.int64)
 
@@ -131,18 +129,7 @@ class PrefixTable:
         return None
 
     def _hash(self, prefixes: Prefixes) -> Words:
-        high, low = prefixes.high, prefixes.low
-        cut = prefixes.cut.astype(np.uint64)
-        sums = [
-            key[0]
-            + (key[1] + (high >> _HALF)) * (key[2] + (high & _U32))
-            + (key[3] + (low >> _HALF)) * (key[4] + (low & _U32))
-            + (key[5] + cut) * key[6]
-            for key in self._keys
-        ]
-        mixed = (sums[0] & ~_U32) | (sums[1] >> _HALF)
-        result: Words = (mixed ^ mixed >> _HALF) * _MIX
-        return result
+        return prefix_hash(self._keys, prefixes.high, prefixes.low, prefixes.cut.astype(np.uint64))
 
     def _bucket(self, hashes: Words, step: int) -> npt.NDArray[np.int64]:
         home = (hashes >> self._shift).astype(np.int64)

@@ -18,7 +18,7 @@ _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64l
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Commands
-_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE = range(4)
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _MAP_NEXT_KEY = range(5)
 _PROG_LOAD = 5
 _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN = 6, 7, 10
 _MAP_FD_BY_ID, _OBJ_INFO, _MAP_UPDATE_BATCH = 14, 15, 26
@@ -96,6 +96,22 @@ def map_delete(fd: int, key: bytes) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def map_keys(fd: int, key_size: int) -> list[bytes]:
+    """All keys; of a map that changes meanwhile, some may be missed."""
+    keys: list[bytes] = []
+    following = ctypes.create_string_buffer(key_size)
+    while True:
+        last = _buffer(keys[-1]) if keys else None
+        try:
+            bpf(
+                _MAP_NEXT_KEY,
+                struct.pack("<IxxxxQQ", fd, _address(last) if last else 0, _address(following)),
+            )
+        except FileNotFoundError:
+            return keys
+        keys.append(following.raw)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,6 +40,7 @@ INLINE void leave_trace(struct packet *p, __u32 verdict)
 	trace->slot = p->slot;
 	trace->ifindex = p->backend ? p->backend->ifindex : 0;
 	trace->tag = p->tag;
+	trace->outcome = p->outcome;
 }
 
 /* Of what is not let through, a few go to user space: who sends it? */

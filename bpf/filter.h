@@ -6,6 +6,7 @@
 #include "headers.h"
 #include "judge.h"
 #include "source.h"
+#include "words.h"
 
 #define TCP_ALL (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG)
 
@@ -113,11 +114,17 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 {
 	struct guard *g;
 
-	if (!p->guard || p->backend || p->quoted || p->allowed || p->passed == PASSED_ALL ||
+	if (!p->guard || p->backend || p->quoted || p->allowed || p->passed >= PASSED_ALL ||
 	    p->protocol != IPPROTO_TCP || is_opening(p))
 		return 0;
 	g = guards.lookup(&p->guard);
 	return g && (g->level[RULE_UNKNOWN] || sends_cookies(g)) ? g : 0;
+}
+
+/* To the program that learns hints, until the flow has said enough. */
+INLINE int hand_over_unsettled(struct packet *p)
+{
+	return p->unsettled && p->settled != CONFIRMED ? hand_over(p, PROGRAM_LEARNER) : GO_ON;
 }
 
 /* Most strays end here, in a flood of them: only what a cookie or a rate may save is handed over. */

@@ -12,7 +12,7 @@
 #include "words.h"
 
 #define WORD_GENERATION(word) ((__u32)(word) >> 4 & 0xff)
-#define WORD_NUMBER(word) ((__u32)(word) >> 12 & 0x7ffff)
+#define WORD_NUMBER(word) ((__u32)(word) >> 12 & 0x1ffff)
 
 INLINE __u64 flow_word(__u32 tag, __u32 number, __u32 generation, __u32 age)
 {
@@ -27,13 +27,20 @@ INLINE void fetch_flow(const struct packet *p)
 	fetch(flows.lookup(&index));
 }
 
-INLINE int find_flow(struct packet *p)
+INLINE int find_bucket(struct packet *p)
 {
 	__u32 index = flow_bucket(p) & (FLOW_BUCKETS - 1);
-	__u32 epoch = current_epoch();
 
 	p->tag = flow_tag(p);
 	p->bucket = flows.lookup(&index);
+	return GO_ON;
+}
+
+INLINE int find_flow(struct packet *p)
+{
+	__u32 epoch = current_epoch();
+
+	find_bucket(p);
 	if (!p->bucket)
 		return GO_ON;
 #pragma unroll
@@ -59,10 +66,12 @@ INLINE int find_flow(struct packet *p)
 				p->bucket->flow[way] = 0;
 			return GO_ON;
 		}
-		if (((word ^ ((epoch & (AGES - 1)) | CONFIRMED)) & ((AGES - 1) | CONFIRMED)) &&
-		    !p->dry && !p->quoted)
+		if (((word ^ ((epoch & (AGES - 1)) | SETTLED)) & ((AGES - 1) | p->settled)) &&
+		    !p->dry && !p->quoted) {
+			p->unsettled = !(word & LEARNED_FROM);
 			p->bucket->flow[way] =
-				CONFIRMED | flow_word(p->tag, number, WORD_GENERATION(word), epoch);
+				(word & ~(__u64)(AGES - 1)) | (epoch & (AGES - 1)) | CONFIRMED;
+		}
 		p->number = number;
 		p->backend = backend;
 		if (!p->quoted)

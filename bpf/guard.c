@@ -40,7 +40,7 @@ int stray(struct xdp_md *ctx)
 	struct packet p = PACKET(ctx);
 	int verdict;
 
-	verdict = parse(&p) ?: find_service(&p) ?: guard_unknown(&p) ?: hand_back(&p, PASSED_ALL);
+	verdict = parse(&p) ?: find_service(&p) ?: guard_unknown(&p) ?: hand_back(&p, p.opens ? PASSED_COOKIE : PASSED_ALL);
 
 	return finish(&p, verdict);
 }

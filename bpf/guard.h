@@ -78,6 +78,7 @@ INLINE int guard_unknown(struct packet *p)
 	cookie = sends_cookies(g) && may_have_cookie(p);
 	if (cookie && (g->mode == GUARD_COOKIE_LOCAL ? has_local_cookie(p) : has_cookie(p, g))) {
 		note(p, VERDICT_PROVEN);
+		p->opens = 1;
 		if (g->mode == GUARD_COOKIE_LOCAL) {
 			mark_listener(p);
 			prove(p);

@@ -102,9 +102,17 @@ SIZE_IS(struct prefix_block, 16);
 #define SAMPLE_EVERY 1021
 
 /* The programs that a packet can be handed over to, by their place in the map. */
-enum program { PROGRAM_GATEWAY, PROGRAM_LIMIT, PROGRAM_OPENING, PROGRAM_STRAY, PROGRAMS };
+enum program {
+	PROGRAM_GATEWAY,
+	PROGRAM_LIMIT,
+	PROGRAM_OPENING,
+	PROGRAM_STRAY,
+	PROGRAM_NEWCOMER,
+	PROGRAM_LEARNER,
+	PROGRAMS
+};
 /* What a packet that is handed back has behind it. */
-enum passed { PASSED_NOTHING, PASSED_FILTER, PASSED_ALL };
+enum passed { PASSED_NOTHING, PASSED_FILTER, PASSED_ALL, PASSED_COOKIE };
 
 /* programs: filled by user space. */
 BPF_PROG_ARRAY(programs, PROGRAMS);

@@ -22,7 +22,7 @@ struct service {
 		};
 		__u32 what;
 	};
-	__u16 index; /* in counters; 0 for an address as such */
+	__u16 index; /* in counters; 0 for an address as such. The highest bit: LEARNS */
 	__u16 guard; /* which guard looks at its packets (guard_maps.h); 0 for none */
 	__u64 ring;  /* a ring word; 0: no backend is up */
 };
@@ -71,7 +71,8 @@ SIZE_IS(struct backend, 64);
 
 /*
  * One flow is one word, so it is never torn: tag (32 bits of a keyed hash), confirmed by a
- * second packet (1), backend number (19), generation (8), age (4). 0 is no flow. A bucket is one cache line.
+ * second packet (1), learned from (1), spoken (1), backend number (17), generation (8), age (4).
+ * 0 is no flow. A bucket is one cache line.
  */
 struct bucket {
 	union {
@@ -119,6 +120,7 @@ struct budget {
 #define BACKEND_CELLS 4
 #define SERVICE_CELLS 64 /* a half for verdicts, a half for what was only noted */
 #define NOTED_CELL 32
+#define LEARNS 0x8000 /* of struct service's index: its clients' hints are learned */
 #define CELLS_PER_CPU (MAX_BACKENDS * BACKEND_CELLS + MAX_SERVICES * SERVICE_CELLS)
 #define SIEVE_WORDS 1024
 
@@ -140,3 +142,4 @@ BPF_F_TABLE("array", u32, struct counter, counters, CPUS *CELLS_PER_CPU, BPF_F_M
 BPF_PERCPU_ARRAY(budgets, struct budget, 1);
 
 #include "guard_maps.h"
+#include "hint_maps.h"

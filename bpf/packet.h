@@ -29,13 +29,17 @@ struct packet {
 	__u8 has_ports; /* 0 for ICMP, later fragments and broken transport headers */
 	__u8 later_fragment;
 	__u8 more_fragments;
-	__u8 quoted;   /* addresses and ports are those quoted by an ICMP error, turned round */
-	__u8 dry;      /* explain: leave no trace in the maps */
-	__u8 listed;   /* what the prefixes say of the source (prefixes.h) */
-	__u8 allowed;  /* from an allowed prefix: no guard looks at it */
-	__u8 passed;   /* what the guard has looked at already: enum passed */
+	__u8 quoted;    /* addresses and ports are those quoted by an ICMP error, turned round */
+	__u8 dry;       /* explain: leave no trace in the maps */
+	__u8 listed;    /* what the prefixes say of the source (prefixes.h) */
+	__u8 allowed;   /* from an allowed prefix: no guard looks at it */
+	__u8 passed;    /* what the guard has looked at already: enum passed */
+	__u8 unsettled; /* its flow may have to be learned from */
+	__u8 opens;     /* the first packet of its connection, or for UDP of its flow */
+	__u8 outcome;  /* of hints: enum outcome */
 	__u32 service; /* its index; 0 for none */
 	__u32 guard;   /* of the service; 0 for none */
+	__u32 settled; /* the bits that say that a flow's word needs nothing more */
 	__u32 number;  /* of the backend */
 	__u32 slot;    /* of the ring; NO_SLOT if it was not asked */
 	__u32 tag;
@@ -99,7 +103,7 @@ struct trace {
 	__u32 slot;
 	__u32 ifindex;
 	__u32 tag;
-	__u32 pad;
+	__u32 outcome;
 };
 SIZE_IS(struct trace, 32); /* the most that kernels before 6.8 allow */
 

@@ -9,41 +9,10 @@
 #include "guard_maps.h"
 #include "hash.h"
 #include "judge.h"
+#include "leading.h"
 #include "parse.h"
 #include "service.h"
 #include "words.h"
-
-/* A source's bits in the order of their weight, as many of the lowest as one likes cut off. */
-struct leading {
-	__u64 high;
-	__u64 low;
-};
-
-/* Without branches: each would be a way of its own for the verifier, times all lengths. */
-INLINE struct leading cut_off(struct leading bits, __u32 count)
-{
-	__u64 mask = ~0ULL << (count & 63);
-	__u64 below_64 = ((__s64)(count >> 6) - 1) >> 63;
-
-	bits.low &= mask & below_64;
-	bits.high &= (mask | below_64) & ((__u64)(count >> 7) - 1);
-	return bits;
-}
-
-#define PREFIX_SUM(K, bits, cut)                                                                   \
-	((K##_0 + (K##_1 + (__u32)((bits).high >> 32)) * (K##_2 + (__u32)(bits).high) +            \
-	  (K##_3 + (__u32)((bits).low >> 32)) * (K##_4 + (__u32)(bits).low) +                      \
-	  (K##_5 + (cut)) * K##_6) >>                                                              \
-	 32)
-
-/* Strongly universal over all 64 bits (hash.h); mixed, which loses nothing, for the bucket. */
-INLINE __u64 prefix_hash(struct leading bits, __u32 cut)
-{
-	__u64 hash =
-		PREFIX_SUM(FLOW_KEY_TAG, bits, cut) << 32 | PREFIX_SUM(FLOW_KEY_BUCKET, bits, cut);
-
-	return (hash ^ hash >> 32) * FLOW_KEY_MIX;
-}
 
 /*
  * The action of the longest prefix of a block that has these bits; 0 if there is none. An entry is

@@ -4,6 +4,7 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "words.h"
 #include "verdicts.h"
 
 /* Also in accel/image.py, which sets the bits. */
@@ -54,7 +55,8 @@ INLINE int lookup_service(struct packet *p, __u32 what)
 
 			if (s->what == what && s->address.half[1] == address->half[1] &&
 			    s->address.half[0] == address->half[0]) {
-				p->service = s->index;
+				p->service = s->index & (LEARNS - 1);
+				p->settled = CONFIRMED | (s->index & LEARNS) << 15;
 				p->guard = s->guard;
 				p->entry = s;
 				return GO_ON;

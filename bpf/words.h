@@ -14,6 +14,10 @@
 
 /* A word that was found again, in tables with ages. What came once is the first to go. */
 #define CONFIRMED (1u << 31)
+/* Of a flow, where clients' hints are learned: that it is done with, and that it has said something. */
+#define LEARNED_FROM (1u << 30)
+#define SPOKEN (1u << 29)
+#define SETTLED (CONFIRMED | LEARNED_FROM)
 
 #define WORD_AGE(word) ((__u32)(word) & (AGES - 1))
 #define WORD_TAG(word) ((__u32)((word) >> 32))

@@ -23,7 +23,7 @@ from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.verdicts import Verdict
 
-LIMITS = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024)
+LIMITS = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024, hints=1024)
 OLD_METADATA = 32  # bytes that a test run takes before kernel 6.8
 FOREVER = (1 << 63).to_bytes(8, "little")  # a budget that is spent for the next 292 years
 GUARD_KEYS = GuardKeys(
@@ -66,6 +66,7 @@ class Rig:
             self.place()
             self._changed = False
         self.guard_all({})
+        self.forget_hints()
         self.keys = GUARD_KEYS
         if self.datapath.prefix_count:
             self.list_prefixes([])
@@ -90,6 +91,17 @@ class Rig:
     def slow_down(self, factor: int) -> None:
         """All rates are so many times slower: tokens take longer than any test."""
         self._maps.words("guards").view(np.uint32).reshape(-1, 16)[:, 4:] *= np.uint32(factor)
+
+    def forget_hints(self) -> None:
+        """No service has hints, and nothing is left of any."""
+        hints = self.datapath.hints
+        if hints.active:
+            hints.drop(range(LIMITS.services))
+            self.datapath.set_hints({})
+            self._changed = True
+        for name in ("pushed", "learned", "loads", "warmths", "outcomes"):
+            self._maps.words(name)[:] = 0
+        hints._pushed._count = 0
 
     @property
     def keys(self) -> GuardKeys:

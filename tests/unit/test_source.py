@@ -75,7 +75,7 @@ def test_a_missing_file_says_who_wanted_it(tmp_path: Path) -> None:
 
 
 def test_constants_are_the_plain_numbers_of_a_header() -> None:
-    flow, packet = read_constants("flow.h"), read_constants("packet.h")
+    flow, packet = read_constants("words.h"), read_constants("packet.h")
     assert flow["WAYS"] == 8
     assert flow["LIFETIME"] < flow["AGES"] - 1, "or a dead flow's age turns over unswept"
     assert packet["NO_SLOT"] == 0xFFFFFFFF

@@ -1,0 +1,70 @@
+"""What goes into the maps of the hints and comes out of them, as values."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from accel.hint_outcomes import HintOutcome
+from accel.image import Words
+from accel.maps import CONSTANTS
+from accel.model import Address
+from accel.prefix_list import network_of, number
+
+_REQUIRE = CONSTANTS["HINT_REQUIRE"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clients:
+    """Addresses of 128 bits in two halves, IPv4 as ::ffff:a.b.c.d."""
+
+    high: Words
+    low: Words
+
+    @classmethod
+    def of(cls, addresses: Iterable[Address]) -> Clients:
+        """From addresses, one by one."""
+        values = [number(network_of(address)) for address in addresses]
+        return cls(
+            high=np.array([v >> 64 for v in values], np.uint64),
+            low=np.array([v & (1 << 64) - 1 for v in values], np.uint64),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A hint as the data path has it; `seconds` left, 0 if it is past its time."""
+
+    number: int
+    generation: int
+    require: bool
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HintCounts:
+    """New flows by what decided; hints learned and refreshed, and not learned under attack."""
+
+    outcomes: Mapping[HintOutcome, int]
+    learned: int
+    refreshed: int
+    unlearned: int
+
+
+def pair(first: int, second: int) -> int:
+    """Two numbers of 32 bits, as they follow each other in a struct."""
+    return int(struct.unpack("=Q", struct.pack("=II", first, second))[0])
+
+
+def seen(word: int, times: int, now: int) -> Seen:
+    """A hint as the maps have it, at the time `now`."""
+    until, _ = struct.unpack("=II", struct.pack("=Q", times))
+    return Seen(
+        number=word >> 12 & 0x1FFFF,
+        generation=word >> 4 & 0xFF,
+        require=bool(word & _REQUIRE),
+        seconds=max(0, until - now),
+    )

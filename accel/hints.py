@@ -1,0 +1,260 @@
+"""The maps of the hints from user space. docs/hints.md has the idea."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from accel import image
+from accel.errors import InvalidError
+from accel.hint import LONGEST, UNHINTED, Hints, Kind, Learn
+from accel.hint_clock import HintClock
+from accel.hint_outcomes import HintOutcome
+from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
+from accel.hint_values import Clients, HintCounts, Seen, pair, seen
+from accel.image import Words
+from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
+from accel.leading import cut_off, prefix_hash
+from accel.loads import RENEWED, Loads
+from accel.maps import CONSTANTS, MapSet
+from accel.model import Address
+from accel.placed import PlacedService
+from accel.prefix_form import Network
+
+_WORDS = 8  # of struct hints
+_CELLS = CONSTANTS["OUTCOME_CELLS"]
+_REQUIRE = CONSTANTS["HINT_REQUIRE"]
+_LEARNED, _REFRESHED, _UNLEARNED = (
+    CONSTANTS[f"CELL_{name}"] for name in ("LEARNED", "REFRESHED", "UNLEARNED")
+)
+_GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
+_LEARN, _CUT_4, _CUT_6, _BOUNDED_UNTIL = 2, 5, 6, 5  # bytes of struct hints; the last, words
+WARM_SECONDS = 2
+
+
+class HintMaps:
+    """The memory of all maps that hints are in; services are called by their index."""
+
+    def __init__(self, maps: MapSet) -> None:
+        self._prefixes = KeyedHints(maps.fds["prefix_hints"])
+        self._cids = KeyedHints(maps.fds["cids"], option="--max-backends")
+        self._rows = maps.words("hints").reshape(-1, _WORDS)
+        self._backends = maps.words("backends").reshape(-1, image.LINE // 8)
+        self._keys = maps.words("settings")[1:].reshape(2, 7)
+        self._pushed = HintTable(maps.words("pushed"), maps.limits.hints)
+        self._learned = maps.words("learned").reshape(-1, WAYS, 2)
+        self._warmths = maps.words("warmths")
+        self._cells = maps.words("outcomes").reshape(maps.cpus, -1, _CELLS)
+        self._configured: dict[int, Hints] = {}
+        self.loads = Loads(maps.words("loads"))
+        self._clock = HintClock()
+
+    def __len__(self) -> int:
+        """How many clients have pushed hints."""
+        return len(self._pushed)
+
+    @property
+    def active(self) -> bool:
+        """Whether any service has hints."""
+        return bool(self._rows[:, 0].any())
+
+    def now(self) -> int:
+        """Seconds of the clock that hints end by."""
+        return self._clock.now()
+
+    def close(self) -> None:
+        """Let go."""
+        self._clock.close()
+
+    # Services
+
+    def configure(self, index: int, hints: Hints) -> None:
+        """How hints are used for a service from now on. Its hints stay."""
+        row = self._rows[index]
+        if hints.idle:
+            self._configured.pop(index, None)
+            row[:] = 0
+            return
+        self._configured[index] = hints
+        words = hints.words(int(row.view(np.uint32)[_BOUNDED_UNTIL]) if hints.bound else 0)
+        row[1:] = words[1:]
+        row[0] = words[0]
+
+    def of(self, index: int) -> Hints:
+        """As it was configured."""
+        return self._configured.get(index, UNHINTED)
+
+    def marked(self, index: int) -> int:
+        """The index as the entry of a service has it, which says whether there is to be learned."""
+        learns = self._rows[index].view(np.uint8)[_LEARN] != Learn.OFF
+        return index | CONSTANTS["LEARNS"] if learns else index
+
+    def drop(self, indices: Collection[int]) -> None:
+        """These services are gone, and with them what the maps know by their index."""
+        for index in indices:
+            self.configure(index, UNHINTED)
+            self._cells[:, index] = 0
+        for keyed in (self._prefixes, self._cids):
+            keyed.remove_where(lambda index, _: index in indices)
+
+    def keep(self, indices: Collection[int]) -> None:
+        """All other services are gone."""
+        gone = set(map(int, np.flatnonzero(self._rows[:, 0]))) - set(indices)
+        if gone:
+            self.drop(gone)
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Generations of these numbers begin anew: no old hint may look like one of now."""
+        if not self.active:
+            return
+        gone = np.fromiter(numbers, np.int64)
+        self._pushed.forget(gone)
+        learned = self._learned[:, :, 0]
+        learned[of_numbers(learned, gone)] = 0
+        for keyed in (self._prefixes, self._cids):
+            keyed.remove_where(lambda _, word: (word >> 12 & 0x1FFFF) in numbers)
+
+    # Hints
+
+    def put(
+        self,
+        index: int,
+        clients: Clients,
+        numbers: npt.NDArray[np.int64],
+        *,
+        lifetime: int,
+        longest: int = LONGEST,
+        require: bool = False,
+    ) -> None:
+        """Each client's next connections go to the backend of that number, if it may get them.
+
+        A hint ends after `lifetime` seconds, or that of the service after its last use; and after
+        `longest` in any case. Raises InvalidError and CapacityError, nothing written.
+        """
+        values, times = self._entry(index, numbers, lifetime, longest, require)
+        self._pushed.put(self._hash(index, clients), values, times)
+
+    def remove(self, index: int, clients: Clients) -> int:
+        """How many of them had a pushed hint."""
+        return self._pushed.remove(self._hash(index, clients))
+
+    def put_prefix(
+        self,
+        index: int,
+        network: Network,
+        number: int,
+        *,
+        lifetime: int,
+        longest: int = LONGEST,
+        require: bool = False,
+    ) -> None:
+        """Like `put`, for all clients of a prefix. Raises InvalidError and CapacityError."""
+        value, times = self._entry(index, np.array([number]), lifetime, longest, require)
+        packed = struct.pack("=QQ", int(value[0]), int(times[0]))
+        self._prefixes.put(prefix_key(index, network), packed)
+
+    def remove_prefix(self, index: int, network: Network) -> bool:
+        """Whether it had one."""
+        return self._prefixes.remove(prefix_key(index, network))
+
+    def put_cid(self, index: int, rotation: int, server_id: bytes, number: int) -> None:
+        """Whose server id that is. Raises InvalidError and CapacityError."""
+        value, _ = self._entry(index, np.array([number]), 1, 1, False)
+        self._cids.put(cid_key(index, rotation, server_id), struct.pack("=Q", int(value[0])))
+
+    def remove_cid(self, index: int, rotation: int, server_id: bytes) -> bool:
+        """Whether it was anybody's."""
+        return self._cids.remove(cid_key(index, rotation, server_id))
+
+    def set_warmth(self, budgets: Mapping[int, int]) -> None:
+        """How many warm connections backends have, by number: believed for two seconds."""
+        until = self.now() + WARM_SECONDS + 1
+        for number_, budget in budgets.items():
+            self._warmths[number_] = pair(budget, until)
+
+    def find(self, index: int, client: Address) -> dict[Kind, Seen]:
+        """What there is for a client: a pushed hint, a learned one, that of its longest prefix."""
+        hash_ = self._hash(index, Clients.of([client]))[0]
+        learned = self._learned[int(hash_) & len(self._learned) - 1]
+        same = (learned[:, 0] >> np.uint64(32)) == hash_ >> np.uint64(32)
+        mine = same & (learned[:, 0] & PRESENT != 0)
+        entry = self._prefixes.get(address_key(index, client))
+        found = {
+            Kind.PUSHED: self._pushed.find(hash_),
+            Kind.LEARNED: tuple(map(int, learned[mine][0])) if mine.any() else None,
+            Kind.PREFIX: struct.unpack("=QQ", entry) if entry else None,
+        }
+        now = self.now()
+        return {kind: seen(at[0], at[1], now) for kind, at in found.items() if at}
+
+    def learned_per_backend(self) -> npt.NDArray[np.int64]:
+        """How many learned hints lead to each number, of any generation and age."""
+        words = self._learned[:, :, 0].reshape(-1)
+        numbers = (words[words != 0] >> np.uint64(12)) & np.uint64(0x1FFFF)
+        return np.bincount(numbers.astype(np.int64), minlength=len(self._backends))
+
+    # Time and counts
+
+    def second(self, services: Mapping[int, PlacedService]) -> None:
+        """To be called once a second: load bounds are renewed, what is past its time goes."""
+        now = self.now()
+        for index, hints in self._configured.items():
+            if hints.bound and index in services:
+                self.loads.begin_second(services[index], hints)
+                self._rows[index].view(np.uint32)[_BOUNDED_UNTIL] = now + RENEWED
+        self._pushed.sweep(now)
+
+    def counts(self, index: int) -> HintCounts:
+        """What has been counted so far."""
+        cells = self._cells[:, index].sum(axis=0)
+        return HintCounts(
+            outcomes={outcome: int(cells[outcome]) for outcome in HintOutcome},
+            learned=int(cells[_LEARNED]),
+            refreshed=int(cells[_REFRESHED]),
+            unlearned=int(cells[_UNLEARNED]),
+        )
+
+    def reset_counts(self, index: int) -> None:
+        """Zero those of an index that is given out anew."""
+        self._cells[:, index] = 0
+
+    def _hash(self, index: int, clients: Clients) -> Words:
+        row = self._rows[index].view(np.uint8)
+        is_v4 = (clients.high == 0) & (clients.low >> np.uint64(32) == 0xFFFF)
+        four = cut_off(clients.high, clients.low, int(row[_CUT_4]))
+        six = cut_off(clients.high, clients.low, int(row[_CUT_6]))
+        high, low = (np.where(is_v4, a, b) for a, b in zip(four, six, strict=True))
+        return prefix_hash(self._keys, high, low, np.array([index], np.uint64))
+
+    def _entry(
+        self,
+        index: int,
+        numbers: npt.NDArray[np.int64],
+        lifetime: int,
+        longest: int,
+        require: bool,
+    ) -> tuple[Words, Words]:
+        """The lower halves of words, and times."""
+        if not 1 <= lifetime <= longest <= LONGEST:
+            raise InvalidError(
+                "lifetime",
+                f"{lifetime} s, at the longest {longest} s",
+                hint=f"from 1 s to {LONGEST} s",
+            )
+        known = (numbers > 0) & (numbers < len(self._backends))
+        rows = self._backends[np.where(known, numbers, 0)]
+        own = known & (rows.view(np.uint32)[:, _SERVICE] == index) & (rows[:, 0] != 0)
+        if not own.all():
+            raise InvalidError(
+                f"hints[{int(np.argmin(own))}].backend",
+                "is none of the service",
+                hint="a hint can only name a backend of its own service",
+            )
+        generations = rows.view(np.uint8)[:, _GENERATION].astype(np.uint64)
+        values: Words = numbers.astype(np.uint64) << np.uint64(12) | generations << np.uint64(4)
+        values |= PRESENT | np.uint64(_REQUIRE if require else 0)
+        now = self.now()
+        return values, np.full(len(numbers), pair(now + lifetime, now + longest), np.uint64)

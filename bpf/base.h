@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The base choice of a service with hints: a slot of its ring, from the packet and the service's
+ * configuration alone, so that all gateways agree on it (docs/hints.md).
+ */
+#pragma once
+
+#include "hint_maps.h"
+#include "leading.h"
+#include "ring.h"
+
+INLINE struct leading leading_of(const struct packet *p)
+{
+	struct leading bits = {
+		.high = __be64_to_cpu(p->source.half[0]),
+		.low = __be64_to_cpu(p->source.half[1]),
+	};
+
+	return bits;
+}
+
+/* A client, as hints know it. */
+INLINE struct leading client_of(const struct packet *p, const struct hints *h)
+{
+	return cut_off(leading_of(p), p->version == 4 ? h->cut4 : h->cut6);
+}
+
+/* Whether the client is of the group that hints are measured against. */
+INLINE int is_held_out(const struct packet *p, const struct hints *h)
+{
+	return h->holdout && (__u32)PREFIX_SUM(RING_KEY, client_of(p, h), 0) < h->holdout;
+}
+
+#define PREFIX_CUT_4 8  /* IPv4 /24 */
+#define PREFIX_CUT_6 80 /* IPv6 /48 */
+
+INLINE __u32 affinity_hash(const struct packet *p, const struct hints *h)
+{
+	struct leading bits = client_of(p, h);
+
+	if (h->affinity == AFFINITY_PREFIX)
+		bits = cut_off(bits, p->version == 4 ? PREFIX_CUT_4 : PREFIX_CUT_6);
+	return PREFIX_SUM(RING_KEY, bits, p->destination_port << 8 | p->protocol);
+}
+
+/* One of the few backends of a shard: which ones its key says, which of them the flow. */
+INLINE __u32 shard_hash(const struct packet *p, const struct hints *h)
+{
+	struct leading key = {};
+	__u32 member = ring_hash(p) % (h->shard_size ?: 1);
+
+	if (h->shard_key == SHARD_SOURCE)
+		key = client_of(p, h);
+	else if (h->shard_key == SHARD_PORT)
+		key.low = p->source_port;
+	return (PREFIX_SUM(RING_KEY, key, p->destination_port << 8 | p->protocol) + member) *
+		       FLOW_KEY_MIX >>
+	       32;
+}
+
+INLINE __u32 base_hash(const struct packet *p, const struct hints *h, int held_out)
+{
+	if (held_out)
+		return ring_hash(p);
+	if (h->shard_key)
+		return shard_hash(p, h);
+	return h->affinity ? affinity_hash(p, h) : ring_hash(p);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hints that are learned: where a client's connection lives that has said something twice. A SYN
+ * says nothing, whoever sends it, and under attack nothing is learned.
+ */
+#pragma once
+
+#include "newcomer.h"
+
+#define JITTER_SHIFT 3 /* of the longest lifetime, up to an eighth is taken off */
+
+INLINE int has_payload(const struct packet *p)
+{
+	const struct tcphdr *tcp = p->transport;
+
+	if (p->protocol != IPPROTO_TCP)
+		return p->transport_length > sizeof(struct udphdr);
+	return (void *)(tcp + 1) <= p->end && p->transport_length > tcp->doff * 4;
+}
+
+/* In place of the client's own, else of an empty one, else of that which ends first. */
+INLINE void store_hint(struct hint_bucket *bucket, __u64 word, __u32 until, __u32 end)
+{
+	__u32 best = 0, earliest = ~0u;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		__u64 there = bucket->hint[i].word;
+		__u32 rank = there >> 32 == word >> 32 ? 0 : !there ? 1 : bucket->hint[i].until + 2;
+
+		if (rank < earliest) {
+			earliest = rank;
+			best = i;
+		}
+	}
+	bucket->hint[best & 3].until = until;
+	bucket->hint[best & 3].end = end;
+	bucket->hint[best & 3].word = word;
+}
+
+INLINE int is_exception(struct packet *p, const struct hints *h)
+{
+	__u64 ring = p->entry ? p->entry->ring : 0;
+
+	return ring && number_in(ring, slot_of(ring, base_hash(p, h, 0))) != p->number;
+}
+
+INLINE void learn_hint(struct packet *p, const struct hints *h)
+{
+	__u64 hash = prefix_hash(client_of(p, h), p->service), word;
+	__u32 index = (__u32)hash & (LEARNED_BUCKETS - 1), now = seconds_now(), longest;
+	struct hint_bucket *bucket = learned.lookup(&index);
+	struct hint *known = find_learned(hash);
+
+	if (!bucket || is_held_out(p, h) || (h->learn == LEARN_EXCEPTIONS && !is_exception(p, h)))
+		return;
+	if (is_attacked(p)) {
+		count_cell(p, CELL_UNLEARNED);
+		return;
+	}
+	word = (hash >> 32 << 32) | flow_word(0, p->number, p->backend->generation, HINT_PRESENT);
+	if (known && known->word == word && now < known->until) {
+		prolong(known, now, h->lifetime);
+		count_cell(p, CELL_REFRESHED);
+		return;
+	}
+	longest = h->longest - ((h->longest >> JITTER_SHIFT) * (__u64)bpf_get_prandom_u32() >> 32);
+	store_hint(bucket, word, now + (h->lifetime < longest ? h->lifetime : longest),
+		   now + longest);
+	count_cell(p, CELL_LEARNED);
+}
+
+/* A flow that is known: what it says, and what there is to be learned of that. */
+INLINE int learn(struct packet *p)
+{
+	struct hints *h = hints.lookup(&p->service);
+	__u32 way = p->bucket ? find_word(p->bucket, p->tag) : WAYS;
+	__u64 word;
+
+	/* Gone meanwhile: then it is a new flow. */
+	if (!h || way >= WAYS)
+		return hand_over(p, PROGRAM_GATEWAY);
+	way = (way + nothing(p)) % WAYS;
+	word = p->bucket->flow[way];
+	if (take_backend(p, WORD_NUMBER(word), 1))
+		return VERDICT_NO_BACKEND;
+	p->reason = VERDICT_FORWARD_FLOW;
+	if (!h->learn) {
+		p->bucket->flow[way] = word | SETTLED;
+	} else if (has_payload(p)) {
+		p->bucket->flow[way] = word | CONFIRMED | (word & SPOKEN ? SETTLED : SPOKEN);
+		if (word & SPOKEN)
+			learn_hint(p, h);
+	}
+	return GO_ON;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where a new flow of a service with hints goes, and what is counted of that. */
+#pragma once
+
+#include "base.h"
+#include "filter.h"
+#include "hint.h"
+#include "outcomes.h"
+
+INLINE void count_cell(const struct packet *p, __u32 cell)
+{
+	__u32 index = (bpf_get_smp_processor_id() * MAX_SERVICES + p->service) * OUTCOME_CELLS +
+		      (cell & (OUTCOME_CELLS - 1));
+	__u64 *count = outcomes.lookup(&index);
+
+	if (count && !p->dry)
+		*count += 1;
+}
+
+/* When it opens: a SYN is bounded, too, which is not stored yet, and once more when it is sent again. */
+INLINE void count_load(struct packet *p)
+{
+	struct load *load = loads.lookup(&p->number);
+
+	if (load && !p->dry)
+		__sync_fetch_and_add(&load->flows, 1);
+}
+
+INLINE __u32 slot_of(__u64 ring, __u32 hash)
+{
+	return (__u64)hash * RING_SLOTS(ring) >> 32;
+}
+
+INLINE __u32 budget_of(__u32 number)
+{
+	struct warmth *warmth = warmths.lookup(&number);
+
+	return warmth && warmth->until > seconds_now() ? warmth->budget : 0;
+}
+
+INLINE void spend_budget(const struct packet *p, __u32 number)
+{
+	struct warmth *warmth = warmths.lookup(&number);
+
+	if (warmth && warmth->budget && !p->dry)
+		warmth->budget -= 1;
+}
+
+#define LIST_TRIES 16
+
+/* The next backend of the ring's list, from a place by the hash on, that is below its bound. */
+INLINE __u32 find_below_bound(__u64 ring, __u32 hash)
+{
+	__u32 lines = ring >> 49, first = RING_FIRST(ring) + 1 + (RING_SLOTS(ring) + 31) / 32;
+	__u32 start = (__u64)hash * (lines * 16) >> 32;
+
+#pragma nounroll
+	for (__u32 i = 0; i < LIST_TRIES; i++) {
+		__u32 at = start + i, index, number;
+		struct ring_line *line;
+		struct backend *b;
+
+		at -= at >= lines * 16 ? lines * 16 : 0;
+		index = first + at / 16;
+		line = rings.lookup(&index);
+		if (!line)
+			return 0;
+		number = line->number[at % 16];
+		b = backends.lookup(&number);
+		if (number && b && is_ready(b) && !is_over_bound(number))
+			return number;
+	}
+	return 0;
+}
+
+/* Whether there may be a better one than the base choice. */
+INLINE int may_choose_other(const struct hints *h, __u32 base)
+{
+	return h->kinds & HINT_WARM || (is_bounded(h) && is_over_bound(base));
+}
+
+/* In the place of the base choice: one that is below its bound, or that is warmer. */
+INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, __u32 hash,
+			  __u32 base)
+{
+	__u32 again = (__u64)hash * FLOW_KEY_MIX >> 32,
+	      other = number_in(ring, slot_of(ring, again));
+	int bounded = is_bounded(h), over = bounded && is_over_bound(base);
+
+	if (!over && (!(h->kinds & HINT_WARM) || budget_of(other) <= budget_of(base)))
+		return OUTCOME_NONE;
+	if (bounded && is_over_bound(other)) {
+		if (!over)
+			return OUTCOME_NONE;
+		other = find_below_bound(ring, again);
+	}
+	if (other == base || take_backend(p, other, 0) || !is_ready(p->backend)) {
+		p->backend = 0;
+		return OUTCOME_NONE;
+	}
+	return over ? OUTCOME_BASE_OVERFLOW : OUTCOME_WARM;
+}
+
+INLINE int hand_over_newcomer(struct packet *p)
+{
+	mark_passed(p->passed);
+	return hand_over(p, PROGRAM_NEWCOMER);
+}
+
+/* UDP of a service with QUIC server ids, to the program that reads them. */
+INLINE int hand_over_quic(struct packet *p)
+{
+	struct hints *h;
+
+	if (p->backend || p->quoted || p->protocol != IPPROTO_UDP)
+		return GO_ON;
+	h = hints.lookup(&p->service);
+	return h && h->kinds & HINT_CID ? hand_over_newcomer(p) : GO_ON;
+}
+
+/* The verifier knows these numbers on each way that leads here: it need not, and walks on once. */
+INLINE void forget_ways(struct packet *p)
+{
+	p->version += nothing(p);
+	p->protocol += nothing(p);
+	p->quoted += nothing(p);
+	p->tcp_flags += nothing(p);
+	p->passed += nothing(p);
+	p->dry += nothing(p);
+}
+
+/*
+ * What opens a connection follows hints, and is stored then, unless they have led to nothing else
+ * than the base choice. TCP that does not open one comes after a SYN that is not stored, so it went
+ * by the base choice: so does this. Without
+ * `whole`, what would make the program too large for the verifier is handed over.
+ */
+INLINE int choose_for_newcomer(struct packet *p, const int whole)
+{
+	struct hints *h = hints.lookup(&p->service);
+	__u64 ring = p->entry ? p->entry->ring : 0;
+	int syn, held_out;
+	__u32 hash, hit, base = 0, former = 0, other = OUTCOME_NONE;
+
+	if (p->backend)
+		return GO_ON;
+	if (!ring || !h)
+		return VERDICT_NO_BACKEND;
+	forget_ways(p);
+	syn = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
+	held_out = is_held_out(p, h) + nothing(p);
+	hash = base_hash(p, h, held_out);
+	p->slot = slot_of(ring, hash);
+	p->opens = nothing(p) + (!p->quoted &&
+				 (syn || p->protocol != IPPROTO_TCP || p->passed == PASSED_COOKIE));
+	hit = held_out ? OUTCOME_HOLDOUT : choose_by_hint(p, h);
+	if (p->backend || !p->outcome)
+		p->outcome = hit;
+	if (!p->backend || !p->opens) {
+		base = number_in(ring, p->slot);
+		if (!whole && !p->quoted && former_of(ring))
+			return hand_over_newcomer(p);
+		former = whole ? former_number(p, ring, hash) : 0;
+		if (former == base)
+			former = 0;
+	}
+	if (p->backend && !p->opens && p->number != base) {
+		p->backend = 0;
+		p->outcome = OUTCOME_LATE;
+	}
+	if (!p->backend && p->opens && !held_out && may_choose_other(h, base)) {
+		if (!whole)
+			return hand_over_newcomer(p);
+		other = choose_other(p, h, ring, hash, base);
+		p->outcome = p->outcome ?: other;
+	}
+	if (!p->backend && (!former || syn || take_backend(p, former, 1)) &&
+	    take_backend(p, base, 0))
+		return VERDICT_NO_BACKEND;
+	p->outcome = p->outcome ?: OUTCOME_BASE;
+	if (p->quoted)
+		return GO_ON;
+	if (p->opens && h->kinds & HINT_WARM)
+		spend_budget(p, p->number);
+	if (p->opens && is_bounded(h))
+		count_load(p);
+	p->reason = syn ? VERDICT_FORWARD_SYN : VERDICT_FORWARD_NEW;
+	if (!syn || former || p->number != base) {
+		store_flow(p);
+		count_cell(p, p->outcome);
+	}
+	return GO_ON;
+}

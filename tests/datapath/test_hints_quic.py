@@ -1,0 +1,150 @@
+"""QUIC server ids (draft-ietf-quic-load-balancers): packets written byte by byte after RFC 9000."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hinting import UDP4, Hinted, datagram
+from rig import Rig
+from world import GENERATION
+
+from accel.errors import InvalidError
+from accel.hint import LONGEST_ID
+from accel.model import State
+
+V1, V2 = 1, 0x6B3343CF
+INITIAL, ZERO_RTT, HANDSHAKE = range(3)
+REST = bytes(range(100, 130))
+SIZES = tuple(range(1, LONGEST_ID + 1))
+
+
+@pytest.fixture
+def hinted(rig: Rig) -> Hinted:
+    return Hinted(rig, UDP4)
+
+
+def connection_id(server: bytes, rotation: int = 0, nonce: bytes = b"nonc") -> bytes:
+    """First octet: rotation, and the length of the rest; then server id and nonce."""
+    rest = server + nonce
+    return bytes([rotation << 5 | len(rest) & 31]) + rest
+
+
+def short(cid: bytes) -> bytes:
+    return b"\x43" + cid + REST
+
+
+def long(cid: bytes, kind: int, version: int = V1) -> bytes:
+    bits = (kind + 1) & 3 if version == V2 else kind
+    head = struct.pack("!BIB", 0xC3 | bits << 4, version, len(cid))
+    return head + cid + b"\x04abcd" + REST
+
+
+def server_id(size: int) -> bytes:
+    return bytes(range(1, size + 1))
+
+
+def other(hinted: Hinted) -> int:
+    base, _ = hinted.chosen(datagram())
+    return next(n for n in hinted.numbers if n != base)
+
+
+@pytest.mark.parametrize("rotation", [0, 3, 6])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_server_id_of_each_length_is_read(hinted: Hinted, size: int, rotation: int) -> None:
+    sizes = [0] * 7
+    sizes[rotation] = size
+    hinted.use(cid_sizes=tuple(sizes))
+    wanted = other(hinted)
+    hinted.hints.put_cid(hinted.index, rotation, server_id(size), wanted)
+    for nonce in (b"", b"n", b"another!"):
+        cid = connection_id(server_id(size), rotation, nonce)
+        assert hinted.chosen(datagram(data=short(cid))) == (wanted, "CID")
+        if len(cid) <= 20:
+            packet = long(cid, HANDSHAKE)
+            assert hinted.chosen(datagram(data=packet)) == (wanted, "CID")
+    # Another id, another rotation, an id that ends before the server's does.
+    wrong = bytes(size - 1) + b"\xff"
+    for cid in (connection_id(wrong, rotation), connection_id(server_id(size), (rotation + 1) % 7)):
+        assert hinted.chosen(datagram(data=short(cid)))[1] == "CID_UNROUTABLE"
+    cut = connection_id(server_id(size), rotation, b"")[:-1]
+    assert hinted.chosen(datagram(data=long(cut, HANDSHAKE)))[1] == "CID_UNROUTABLE"
+
+
+@pytest.mark.parametrize("version", [V1, V2, 0x1A2A3A4A])
+@pytest.mark.parametrize("kind", [INITIAL, ZERO_RTT])
+def test_what_the_client_chose_is_no_server_id(hinted: Hinted, kind: int, version: int) -> None:
+    hinted.use(cid_sizes=(4,))
+    wanted = other(hinted)
+    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    packet = long(connection_id(server_id(4)), kind, version)
+    assert hinted.chosen(datagram(data=packet))[1] == "BASE"
+
+
+def test_types_of_version_2_are_its_own(hinted: Hinted) -> None:
+    hinted.use(cid_sizes=(4,))
+    wanted = other(hinted)
+    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    packet = long(connection_id(server_id(4)), HANDSHAKE, V2)
+    assert hinted.chosen(datagram(data=packet)) == (wanted, "CID")
+
+
+def test_a_connection_that_has_moved_is_found_and_stays(hinted: Hinted) -> None:
+    hinted.use(cid_sizes=(4,))
+    number = other(hinted)
+    hinted.hints.put_cid(hinted.index, 0, server_id(4), number)
+    moved = datagram("203.0.113.9", 5, short(connection_id(server_id(4))))
+    assert hinted.went(moved) == number
+    assert hinted.rig.trace(moved).known_flow
+    assert hinted.outcomes() == {"CID": 1}
+    assert hinted.hints.remove_cid(hinted.index, 0, server_id(4))
+    assert hinted.went(moved) == number
+
+
+def test_a_known_flow_is_not_moved_by_an_id(hinted: Hinted) -> None:
+    hinted.use(cid_sizes=(4,))
+    wanted = other(hinted)
+    base = hinted.went(datagram())
+    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    assert hinted.went(datagram(data=short(connection_id(server_id(4))))) == base
+
+
+@pytest.mark.parametrize("state", [State.DRAIN, State.DOWN, None])
+def test_a_backend_that_drains_keeps_what_has_moved(hinted: Hinted, state: State | None) -> None:
+    hinted.use(cid_sizes=(4,))
+    wanted = other(hinted)
+    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    generation = GENERATION if state else GENERATION + 1
+    hinted.rig.world.change(UDP4, wanted, state=state or State.UP, generation=generation)
+    hinted.rig.place()
+    frame = datagram(data=short(connection_id(server_id(4))))
+    number, outcome = hinted.chosen(frame)
+    if state is State.DRAIN:
+        assert (number, outcome) == (wanted, "CID")
+    else:
+        assert outcome == "CID_STALE"
+        assert number
+        assert hinted.went(frame) == number
+        assert hinted.outcomes() == {"CID_STALE": 1}
+
+
+def test_a_hint_is_followed_where_the_id_leads_nowhere(hinted: Hinted) -> None:
+    hinted.use(cid_sizes=(4,), pushed=True)
+    wanted = other(hinted)
+    hinted.push(wanted)
+    frame = datagram(data=short(connection_id(server_id(4))))
+    assert hinted.chosen(frame) == (wanted, "PUSHED")
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 20, 21])
+def test_what_is_too_short_for_an_id_goes_by_the_base_choice(hinted: Hinted, length: int) -> None:
+    hinted.use(cid_sizes=(4,))
+    base, _ = hinted.chosen(datagram(data=b""))
+    frame = datagram(data=short(connection_id(server_id(4)))[:length])
+    assert hinted.chosen(frame) == (base, "BASE")
+
+
+@pytest.mark.parametrize(("rotation", "size"), [(7, 4), (-1, 4), (0, 0), (0, 16)])
+def test_what_is_no_server_id_is_refused(hinted: Hinted, rotation: int, size: int) -> None:
+    with pytest.raises(InvalidError, match="server_id"):
+        hinted.hints.put_cid(hinted.index, rotation, bytes(size), hinted.numbers[0])
