@@ -36,12 +36,12 @@ struct packet {
 	__u8 passed;    /* what the guard has looked at already: enum passed */
 	__u8 unsettled; /* its flow may have to be learned from */
 	__u8 opens;     /* the first packet of its connection, or for UDP of its flow */
-	__u8 outcome;  /* of hints: enum outcome */
-	__u32 service; /* its index; 0 for none */
-	__u32 guard;   /* of the service; 0 for none */
-	__u32 settled; /* the bits that say that a flow's word needs nothing more */
-	__u32 number;  /* of the backend */
-	__u32 slot;    /* of the ring; NO_SLOT if it was not asked */
+	__u8 outcome;   /* of hints: enum outcome */
+	__u32 service;  /* its index; 0 for none */
+	__u32 guard;    /* of the service; 0 for none */
+	__u32 settled;  /* the bits that say that a flow's word needs nothing more */
+	__u32 number;   /* of the backend */
+	__u32 slot;     /* of the ring; NO_SLOT if it was not asked */
 	__u32 tag;
 	__u32 reason;          /* the FORWARD_* verdict of the step that chose */
 	__u32 action;          /* what forward() decided */
