@@ -94,12 +94,15 @@ class Namespace:
         used = program or syscall.prog_load(
             syscall.PROG_XDP, _XDP_PASS, license="GPL", attach_type=syscall.ATTACH_XDP
         )
-        if interface in self._links:
-            syscall.link_update(self._links[interface], used)
-        else:
+        link = self._links.get(interface)
+        if link is not None and syscall.link_ifindex(link):
+            syscall.link_update(link, used)
+        else:  # none, or that of an interface which is gone
             with self.entered():
                 index = socket.if_nametoindex(interface)
                 self._links[interface] = syscall.link_create(used, index, syscall.ATTACH_XDP)
+            if link is not None:
+                os.close(link)
         if program is None:
             os.close(used)
 
