@@ -7,63 +7,39 @@ leads to it: backends, ring, service, sieve; and taken away the other way round.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
-from accel import image, syscall
-from accel.attach import Attachment, Links
-from accel.errors import CapacityError, HostError
+from accel import image
+from accel.attach import Attachment
+from accel.backend_table import WORDS, BackendTable
+from accel.counters import Counters, Counts
+from accel.errors import CapacityError
 from accel.flows import Flows
 from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
 from accel.hint import Hints
-from accel.hint_outcomes import HintOutcome
 from accel.hints import HintMaps
-from accel.maps import CONSTANTS, PROGRAMS, MapSet, folders_in, layout_hash, remove_folder
+from accel.maps import MapSet, layout_hash, remove_folder
 from accel.model import Address
-from accel.placed import Limits, PlacedBackend, PlacedService
+from accel.outcome import Outcome, explain
+from accel.placed import Limits, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.prefixes import PrefixTable
+from accel.programs import Programs
 from accel.rings import Rings
 from accel.samples import SampleReader, Samples
 from accel.table import ServiceTable
-from accel.verdicts import Verdict
 
-_ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
-_TRACE = struct.Struct("=8I")
-_WORDS, _HOP = 8, 2  # of struct backend; the one with ifindex, 0 for no next hop
 _BATCH = 32  # rings that are built at a time
-_GENERATION = 7  # the byte of struct backend
-Counts = dict[Verdict, tuple[int, int]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What one packet met: numbers are 0 where there is no service or backend.
-
-    `hint` is what decided where a new flow goes, None if hints were not asked.
-    """
-
-    action: str
-    frame: bytes
-    verdict: Verdict
-    service: int
-    backend: int
-    known_flow: bool
-    slot: int | None
-    ifindex: int
-    hint: HintOutcome | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,37 +57,23 @@ class DataPath:
 
     def __init__(self, maps: MapSet, root: Path | None) -> None:
         self._maps = maps
-        self._root = root
         self.limits = maps.limits
         self.pin_path = maps.folder
         self.adopted = maps.adopted
         self._leaf = maps.leaf("backends")
-        self._program = maps.load()
-        self._variants = {PROGRAMS[0]: self._program}
-        self._links = Links(maps.folder)
-        self._active = False
+        self._programs = Programs(maps, root)
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
         self._guards = Guards(maps)
         self._samples = SampleReader(maps.fds["samples"])
         self._prefixes = PrefixTable(maps)
         self.hints = HintMaps(maps)
-        self._preparing = Lock()
-        self._guard_loaded = False
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))
         self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
-        self._backends = maps.words("backends").reshape(-1, _WORDS)
-        self._flows = Flows(
-            maps.words("flows"), self._backends, maps.words("settings"), maps.words("proven")
-        )
-        cells = maps.words("counters").reshape(maps.cpus, -1, 2)
-        split = maps.limits.backends * CONSTANTS["BACKEND_CELLS"]
-        self._backend_cells = cells[:, :split].reshape(
-            maps.cpus, maps.limits.backends, CONSTANTS["BACKEND_CELLS"], 2
-        )
-        self._service_cells = cells[:, split:].reshape(
-            maps.cpus, maps.limits.services, CONSTANTS["SERVICE_CELLS"], 2
-        )
+        rows = maps.words("backends").reshape(-1, WORDS)
+        self._flows = Flows(maps.words("flows"), rows, maps.words("settings"), maps.words("proven"))
+        self._backends = BackendTable(rows, self._flows)
+        self._counters = Counters(maps)
 
     @classmethod
     def open(cls, pin_root: Path | None, limits: Limits, kept: Path | None = None) -> DataPath:
@@ -138,15 +100,13 @@ class DataPath:
         writes = self._put(services)
         writes += self._remove_keys([key for key, _ in self._table.items()])
         numbers = {b.number for s in services for b in s.backends}
-        writes += self._clear_backends(
-            int(n) for n in np.flatnonzero(self._backends[:, 0]) if int(n) not in numbers
-        )
+        writes += self._backends.keep(numbers)
         writes += self._write_sieve()
         self._guards.keep({s.index for s in services})
         self.hints.keep({s.index for s in services})
         writes += self._guard(services)
         self._choose_program()
-        self._activate()
+        self._programs.activate()
         return writes
 
     def put(self, services: Sequence[PlacedService], removed: Collection[int] = ()) -> int:
@@ -169,7 +129,7 @@ class DataPath:
             self._choose_program()
         writes += self._guard([*before, *services])
         kept = {b.number for s in services for b in s.backends}
-        return writes + self._clear_backends(
+        return writes + self._backends.clear(
             b.number for s in before for b in s.backends if b.number not in kept
         )
 
@@ -177,13 +137,13 @@ class DataPath:
         entries = [
             (b, image.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
         ]
-        writes = self._write_backends([entry for entry in entries if image.admitted(entry[0])])
+        writes = self._backends.put([entry for entry in entries if image.admitted(entry[0])])
         self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
         for i in range(0, len(services), _BATCH):
             some = services[i : i + _BATCH]
             for placed, ring in zip(some, self._builders.map(image.ring_lines, some), strict=True):
                 writes += self._put_service(placed, *ring)
-        return writes + self._write_backends(
+        return writes + self._backends.put(
             [entry for entry in entries if not image.admitted(entry[0])]
         )
 
@@ -195,40 +155,6 @@ class DataPath:
         writes = self._table.put(key, index, after, self._table.guard(key))
         self._rings.replaced(before, after)
         return writes + self._table.put(address, 0, guard=self._table.guard(address))
-
-    def _write_backends(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
-        if not entries:
-            return 0
-        numbers = np.array([b.number for b, _ in entries])
-        wanted = np.array([words for _, words in entries])
-        now = self._backends[numbers]
-        new = now[:, 0] == 0
-        differ = (now != wanted).any(axis=1)
-        for placed, words in compress(entries, differ & ~new):
-            self._rewrite_backend(placed, words)
-        for placed, _ in compress(entries, new):
-            if placed.generation == 0:
-                # All were used up: only now can an old flow's word look like a new one's.
-                self._flows.forget(placed.number)
-        self.hints.forget([b.number for b, _ in compress(entries, new) if b.generation == 0])
-        self._backends[numbers[new], 1:] = wanted[new, 1:]
-        self._backends[numbers[new], 0] = wanted[new, 0]
-        return int(differ.sum())
-
-    def _rewrite_backend(self, placed: PlacedBackend, words: image.Words) -> None:
-        now = self._backends[placed.number]
-        if not np.array_equal(now[1:], words[1:]):
-            # Meanwhile packets are dropped, but stay at their backend; another's do not come here.
-            same = now.view(np.uint8)[_GENERATION] == placed.generation
-            now[_HOP if same else 0] = 0
-            now[3:], now[1] = words[3:], words[1]
-            now[_HOP] = words[_HOP]
-        now[0] = words[0]
-
-    def _clear_backends(self, numbers: Iterable[int]) -> int:
-        stale = list(numbers)
-        self._backends[stale, 0] = 0
-        return len(stale)
 
     def _remove_keys(self, keys: Iterable[bytes]) -> int:
         """Of `keys`, those that no present service has."""
@@ -277,10 +203,7 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
-        with self._preparing:
-            if not self._guard_loaded:
-                self._maps.load_guard()
-                self._guard_loaded = True
+        self._programs.prepare_guard()
 
     def set_guard_keys(self, keys: GuardKeys) -> None:
         """From now on challenges and cookies are made with these."""
@@ -292,16 +215,11 @@ class DataPath:
 
     def guard_counts(self, selection: Selection) -> GuardCounts:
         """What the guards of these services have counted so far: see accel.guard_counts."""
-        return read(selection, self._service_cells, self._backend_cells)
+        return read(selection, self._counters.services, self._counters.backends)
 
     def read_samples(self) -> Samples:
         """Packets that were not let through, a few of them, since the last time."""
         return self._samples.read()
-
-    def noted_counts(self, index: int) -> Counts:
-        """What guards at level monitor would have done: packets and bytes by verdict."""
-        cells = self._service_cells[:, index].sum(axis=0)[CONSTANTS["NOTED_CELL"] :]
-        return {v: (int(cells[v, 0]), int(cells[v, 1])) for v in Verdict if not v.forward}
 
     def _guard(self, touched: Iterable[PlacedService]) -> int:
         """Let the entries of these services, and of their addresses, say who guards them."""
@@ -358,13 +276,7 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
-        self._prepare("listed")
-
-    def _prepare(self, variant: str) -> int:
-        with self._preparing:
-            if variant not in self._variants:
-                self._variants[variant] = self._maps.load_variant(variant)
-            return self._variants[variant]
+        self._programs.prepare("listed")
 
     def prefix_actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
         """Of each, 0 if that very prefix is not there, else PREFIX_ALLOW or PREFIX_DENY."""
@@ -375,17 +287,7 @@ class DataPath:
         return self._prefixes.lookup(address)
 
     def _choose_program(self) -> None:
-        """Packets pay for a search only while there is something to be found."""
-        if self.hints.active:
-            self.prepare_hints()
-        plain = "hinted" if self.hints.active else PROGRAMS[0]
-        prefixed = "listed_hinted" if self.hints.active else "listed"
-        chosen = self._prepare(prefixed if self._prefixes else plain)
-        if chosen != self._program:
-            self._maps.hand_back_to(self._prepare(plain))
-            self._program = chosen
-            if self._active:
-                self._links.replace(chosen)
+        self._programs.choose(prefixes=bool(self._prefixes), hints=self.hints.active)
 
     # Hints
 
@@ -410,71 +312,47 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
-        with self._preparing:
-            if "hinted" not in self._variants:
-                self._maps.load_hints()
-        self._prepare("hinted")
-        if self._prefixes:
-            self._prepare("listed_hinted")
+        self._programs.prepare_hints(prefixes=bool(self._prefixes))
 
     # Packets
 
     def run(self, frame: bytes) -> Outcome:
         """Run one Ethernet frame through the loaded program; the maps stay as they are.
 
-        The program is asked by metadata in front of the frame (struct trace) to count and store
-        nothing and to say what it decided. Raises HostError before kernel 5.18.
+        Raises HostError before kernel 5.18.
         """
-        meta = _TRACE.pack(CONSTANTS["TRACE_MAGIC"], 0, 0, 0, 0, 0, 0, 0)
-        context = struct.pack("=6I", len(meta), len(meta) + len(frame), 0, 0, 0, 0)
-        try:
-            done = syscall.prog_test_run(self._program, meta + frame, context=context)
-        except OSError as error:
-            raise HostError(
-                f"the kernel runs no packet to explain it: {error.strerror}",
-                hint="boot a kernel from 5.18 on; all but `accel explain` works without",
-            ) from None
-        _, verdict, service, backend, slot, ifindex, _, hint = _TRACE.unpack_from(done.packet)
-        return Outcome(
-            action=_ACTIONS[done.action],
-            frame=done.packet[_TRACE.size :],
-            verdict=Verdict(verdict),
-            service=service,
-            backend=backend,
-            known_flow=backend != 0 and slot == CONSTANTS["NO_SLOT"],
-            slot=None if slot == CONSTANTS["NO_SLOT"] else slot,
-            ifindex=ifindex,
-            hint=HintOutcome(hint) if hint else None,
-        )
+        return explain(self.program, frame)
 
     @property
     def program(self) -> int:
-        """The loaded program's file descriptor."""
-        return self._program
+        """The file descriptor of the program that is attached."""
+        return self._programs.chosen
 
     # Counts
 
     def backend_counts(self, number: int) -> Counts:
         """Packets and bytes by FORWARD_* verdict."""
-        cells = self._backend_cells[:, number].sum(axis=0)
-        return {v: (int(cells[v - 1, 0]), int(cells[v - 1, 1])) for v in Verdict if v.forward}
+        return self._counters.backend(number)
 
     def service_counts(self, index: int) -> Counts:
         """Packets and bytes by the other verdicts; those of no service have index 0."""
-        cells = self._service_cells[:, index].sum(axis=0)
-        return {v: (int(cells[v, 0]), int(cells[v, 1])) for v in Verdict if not v.forward}
+        return self._counters.service(index)
+
+    def noted_counts(self, index: int) -> Counts:
+        """What guards at level monitor would have done: packets and bytes by verdict."""
+        return self._counters.noted(index)
 
     def gateway_counts(self) -> Counts:
         """Packets and bytes of no service."""
-        return self.service_counts(0)
+        return self._counters.service(0)
 
     def reset_backend(self, number: int) -> None:
         """Zero the counters of a number that is given out anew."""
-        self._backend_cells[:, number] = 0
+        self._counters.reset_backend(number)
 
     def reset_service(self, index: int) -> None:
         """Zero the counters of an index that is given out anew."""
-        self._service_cells[:, index] = 0
+        self._counters.reset_service(index)
         self.hints.reset_counts(index)
 
     def known_flows(self) -> npt.NDArray[np.int64]:
@@ -510,34 +388,20 @@ class DataPath:
 
     def attach(self, interface: str, mode: str = "auto") -> Attachment:
         """Attach the program. `mode` is "auto", "native" or "generic"; see Links.attach."""
-        return self._links.attach(self._program, interface, mode)
+        return self._programs.links.attach(self.program, interface, mode)
 
     def detach(self, interface: str) -> None:
         """Raises NotFoundError if the program is not attached there."""
-        self._links.detach(interface)
+        self._programs.links.detach(interface)
 
     def attachments(self) -> list[Attachment]:
         """Where the program is attached."""
-        return self._links.attachments()
-
-    def _activate(self) -> None:
-        """Once the maps are right: links of an earlier program run this one from now on."""
-        if self._active:
-            return
-        former = [f for f in folders_in(self._root) if f != self.pin_path] if self._root else []
-        for folder in former:
-            self._links.move_from(Links(folder))
-        self._links.replace(self._program)
-        for folder in former:
-            remove_folder(folder)
-        self._active = True
+        return self._programs.links.attachments()
 
     def close(self) -> None:
         """Let go. What is pinned stays, and so does what is attached."""
         self._builders.shutdown()
-        self._links.close()
-        for program in self._variants.values():
-            os.close(program)
+        self._programs.close()
         self.hints.close()
         self._maps.close()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from accel import explain_guard
-from accel.datapath import Outcome
 from accel.image import admitted
 from accel.model import Mode, Service, State
+from accel.outcome import Outcome
 from accel.placed import PlacedBackend, PlacedService
 from accel.prefix_form import Network
 

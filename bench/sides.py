@@ -80,7 +80,7 @@ class Ours:
         self.path = DataPath.open(None, limits or Limits())
         self.path.sync(services)
         # One by one, backend_counts would take longer than the packets.
-        self._cells = self.path._backend_cells
+        self._cells = self.path._counters.backends
 
     @property
     def program(self) -> int:
@@ -94,7 +94,7 @@ class Ours:
     def seen(self, verdict: Verdict) -> int:
         """How many packets ended in `verdict` so far."""
         if not verdict.forward:
-            return int(self.path._service_cells[:, :, verdict, 0].sum())
+            return int(self.path._counters.services[:, :, verdict, 0].sum())
         return int(self._cells[:, :, verdict - 1, 0].sum())
 
     def load(self) -> int:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from accel.attach import Attachment
-from accel.datapath import Capacity, Outcome
+from accel.datapath import Capacity
 from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection
 from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
+from accel.outcome import Outcome
 from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes

@@ -18,7 +18,7 @@ from accel import image
 from accel.attach import Attachment
 from accel.control import daemon
 from accel.control.needs import Counts
-from accel.datapath import Capacity, Outcome
+from accel.datapath import Capacity
 from accel.errors import CapacityError, HostError, NotFoundError
 from accel.guard import OFF, Level, Rule, Stance
 from accel.guard_counts import Counted, Selection
@@ -26,6 +26,7 @@ from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
 from accel.model import Address
 from accel.nexthop import Unresolved
+from accel.outcome import Outcome
 from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes

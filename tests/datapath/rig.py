@@ -14,10 +14,11 @@ from ring_buffer import RingBuffer
 from world import World
 
 from accel import probes, syscall
-from accel.datapath import DataPath, Outcome
+from accel.datapath import DataPath
 from accel.guard import Stance
 from accel.guards import GuardKeys
 from accel.maps import CONSTANTS
+from accel.outcome import Outcome
 from accel.placed import Limits, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
@@ -224,8 +225,8 @@ class Rig:
     def counts(self) -> Counts:
         """All counters that are not 0."""
         kinds = {
-            "backend": (self.datapath._backend_cells, self.datapath.backend_counts),
-            "service": (self.datapath._service_cells, self.datapath.service_counts),
+            "backend": (self.datapath._counters.backends, self.datapath.backend_counts),
+            "service": (self.datapath._counters.services, self.datapath.service_counts),
         }
         return {
             (kind, number, verdict): value
@@ -237,7 +238,7 @@ class Rig:
 
     def noted(self) -> dict[tuple[int, Verdict], tuple[int, int]]:
         """What guards at level monitor would have done, by the index of their service."""
-        cells = self.datapath._service_cells[:, :, CONSTANTS["NOTED_CELL"] :]
+        cells = self.datapath._counters.services[:, :, CONSTANTS["NOTED_CELL"] :]
         return {
             (index, verdict): value
             for index in map(int, np.flatnonzero(cells.any(axis=(0, 2, 3))))

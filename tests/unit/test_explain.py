@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accel.datapath import Outcome
 from accel.explain import steps
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
+from accel.outcome import Outcome
 from accel.placed import NextHop, PlacedBackend, PlacedService
 from accel.verdicts import Verdict
 
