@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 
 
 def frames() -> list[bytes]:
-    return [bytes(LINK / to_api(4, src=f"198.51.100.{n}") / tcp(POOL.port)) for n in range(1, 41)]
+    return [bytes(LINK / to_api(4, src=f"198.51.100.{n}") / tcp(POOL.port)) for n in range(1, 17)]
 
 
 def backends(datapath: DataPath) -> list[int]:
