@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import compress
 
 import numpy as np
 
 from accel import image
-from accel.flows import Flows
 from accel.placed import PlacedBackend
 
 WORDS = 8  # of struct backend
@@ -17,11 +16,15 @@ _GENERATION = 7  # its byte
 
 
 class BackendTable:
-    """The memory of `backends`: a row of eight words for each number."""
+    """The memory of `backends`: a row of eight words for each number.
 
-    def __init__(self, rows: image.Words, flows: Flows) -> None:
+    `forget` is called with numbers whose generations begin anew: only then can what an earlier
+    backend of the number has left look like the new one's.
+    """
+
+    def __init__(self, rows: image.Words, forget: Callable[[Sequence[int]], None]) -> None:
         self._rows = rows
-        self._flows = flows
+        self._forget = forget
 
     def put(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
         """Make the entries of these so. Returns how many writes that took."""
@@ -34,10 +37,7 @@ class BackendTable:
         differ = (now != wanted).any(axis=1)
         for placed, words in compress(entries, differ & ~new):
             self._rewrite(placed, words)
-        for placed, _ in compress(entries, new):
-            if placed.generation == 0:
-                # All were used up: only now can an old flow's word look like a new one's.
-                self._flows.forget(placed.number)
+        self._forget([b.number for b, _ in compress(entries, new) if b.generation == 0])
         self._rows[numbers[new], 1:] = wanted[new, 1:]
         self._rows[numbers[new], 0] = wanted[new, 0]
         return int(differ.sum())

@@ -72,7 +72,7 @@ class DataPath:
         self._builders = ThreadPoolExecutor(min(8, os.cpu_count() or 1))
         rows = maps.words("backends").reshape(-1, WORDS)
         self._flows = Flows(maps.words("flows"), rows, maps.words("settings"), maps.words("proven"))
-        self._backends = BackendTable(rows, self._flows)
+        self._backends = BackendTable(rows, self._forget)
         self._counters = Counters(maps)
 
     @classmethod
@@ -155,6 +155,11 @@ class DataPath:
         writes = self._table.put(key, index, after, self._table.guard(key))
         self._rings.replaced(before, after)
         return writes + self._table.put(address, 0, guard=self._table.guard(address))
+
+    def _forget(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._flows.forget(number)
+        self.hints.forget(numbers)
 
     def _remove_keys(self, keys: Iterable[bytes]) -> int:
         """Of `keys`, those that no present service has."""
