@@ -21,7 +21,7 @@ INLINE int filter_tcp(struct packet *p, const struct guard *g)
 {
 	int verdict = GO_ON;
 
-	if (p->more_fragments && g->level[RULE_FRAGMENT])
+	if (p->more_fragments)
 		verdict = judge(p, g, RULE_FRAGMENT, VERDICT_FIRST_FRAGMENT);
 	if (!verdict && bad_flags(p->tcp_flags))
 		verdict = judge(p, g, RULE_FLAGS, VERDICT_BAD_FLAGS);
@@ -36,24 +36,23 @@ INLINE void mark_passed(__u32 passed)
 		*mark = passed;
 }
 
-/*
- * To another program, which begins with the frame anew; so does this one if that is not there. It
- * cannot just go on: since 6.13, and 6.12.x, the verifier holds that a tail call which failed may
- * have changed the frame, and takes all pointers into it away.
- */
-INLINE int hand_over(struct packet *p, const __u32 program)
-{
-	programs.call(p->ctx, program);
-	mark_passed(PASSED_ALL);
-	programs.call(p->ctx, PROGRAM_GATEWAY);
-	return VERDICT_NO_NEXT_HOP;
-}
-
 INLINE int hand_back(struct packet *p, __u32 passed)
 {
 	mark_passed(passed);
 	programs.call(p->ctx, PROGRAM_GATEWAY);
 	return VERDICT_NO_NEXT_HOP;
+}
+
+/*
+ * To another program, which begins with the frame anew; so does this one if that is not there. It
+ * cannot just go on: since 6.13, and 6.12.x, the verifier holds that a tail call which failed may
+ * have changed the frame, and takes all pointers into it away. The gateway itself is always there:
+ * what stands behind its call is only for the verifier.
+ */
+INLINE int hand_over(struct packet *p, const __u32 program)
+{
+	programs.call(p->ctx, program);
+	return hand_back(p, PASSED_ALL);
 }
 
 INLINE __u32 take_handed_back(void)

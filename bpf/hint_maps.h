@@ -31,8 +31,8 @@ struct hints {
 SIZE_IS(struct hints, 64);
 
 /*
- * A client's hint. Its word: tag (32 bits of a keyed hash), require (1), number (19), generation
- * (8), present (4: 1). Times are seconds of the kernel's clock since boot.
+ * A client's hint. Its word: tag (32 bits of a keyed hash), require (1), nothing (2), backend number
+ * (17), generation (8), present (4: 1). Times are seconds of the kernel's clock since boot.
  */
 struct hint {
 	__u64 word;
