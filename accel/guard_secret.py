@@ -13,11 +13,12 @@ import struct
 from pathlib import Path
 
 from accel.errors import HostError, InvalidError
+from accel.source import read_constants
 
 SECRET_BYTES = 32  # of a new secret
 LEAST_SECRET_BYTES = 16
 KEY_PERIOD = 60  # seconds
-GENERATIONS = 4  # KEY_GENERATIONS of bpf/guard_maps.h: what the maps have room for
+GENERATIONS = read_constants("keys.h")["KEY_GENERATIONS"]  # what the maps have room for
 CHALLENGE, COOKIE = b"challenge", b"cookie"
 Key = tuple[int, int]
 _KEY = struct.Struct("<QQ")

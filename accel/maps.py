@@ -61,7 +61,15 @@ NAMES = (
 PROGRAMS = ("gateway", "limit", "opening", "stray", "newcomer", "learner")  # enum program
 CONSTANTS = {
     name: value
-    for header in ("maps.h", "words.h", "packet.h", "guard_maps.h", "clock.h", "hint_maps.h")
+    for header in (
+        "maps.h",
+        "words.h",
+        "packet.h",
+        "guard_maps.h",
+        "clock.h",
+        "keys.h",
+        "hint_maps.h",
+    )
     for name, value in read_constants(header).items()
 }
 _COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick

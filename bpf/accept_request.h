@@ -7,8 +7,6 @@
 #include "cookie.h"
 #include "tcp_options.h"
 
-#define KEY_GENERATIONS 4
-
 /* Of the kernel from 6.8 on (include/net/tcp.h). */
 struct bpf_tcp_req_attrs {
 	__u32 rcv_tsval;
@@ -35,10 +33,10 @@ SIZE_IS(struct bpf_tcp_req_attrs, 20);
 /* Whether one of the valid keys of a set made the cookie. */
 INLINE int is_valid_cookie(const struct segment *s, const struct accept_keys *keys, __u32 cookie)
 {
-	__u32 generation = cookie_generation(cookie);
+	__u32 generation = generation_of(cookie);
 
 	/* A gateway may already use the next one, or not yet have been told of this one. */
-	if (!keys->generation || ((keys->generation + 1 - generation) & (KEY_GENERATIONS - 1)) > 2)
+	if (!keys->generation || generations_ago(keys->generation + 1, generation) > 2)
 		return 0;
 	return make_cookie(&s->p, keys->cookie[generation], generation,
 			   __be32_to_cpu(s->tcp.seq) - 1, cookie_options(cookie),

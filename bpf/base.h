@@ -9,16 +9,6 @@
 #include "leading.h"
 #include "ring.h"
 
-INLINE struct leading leading_of(const struct packet *p)
-{
-	struct leading bits = {
-		.high = __be64_to_cpu(p->source.half[0]),
-		.low = __be64_to_cpu(p->source.half[1]),
-	};
-
-	return bits;
-}
-
 /* A client, as hints know it. */
 INLINE struct leading client_of(const struct packet *p, const struct hints *h)
 {

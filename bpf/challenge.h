@@ -8,44 +8,31 @@
 #pragma once
 
 #include "guard_maps.h"
+#include "keys.h"
 #include "reply.h"
 #include "siphash.h"
 #include "source.h"
 
 #define CHALLENGE_SPARE (1u << 29)
 #define CHALLENGE_MAC (CHALLENGE_SPARE - 1)
-#define GENERATION_SHIFT 30
 
-/* Host byte order. 0, which no packet has to answer, if there are no keys. */
-INLINE __u32 challenge_of(const struct packet *p, __u32 generation)
+/* Of one of the generations that there are keys of. Host byte order. */
+INLINE __u32 challenge_of(const struct packet *p, const struct guard_keys *keys, __u32 generation)
 {
-	__u32 zero = 0;
-	struct guard_keys *keys = guard_keys.lookup(&zero);
-
-	if (!keys)
-		return 0;
-	generation %= KEY_GENERATIONS;
 	return generation << GENERATION_SHIFT |
 	       (tuple_siphash(p, keys->challenge[generation], 0, 0) & CHALLENGE_MAC);
 }
 
-INLINE __u32 key_generation(void)
-{
-	__u32 zero = 0;
-	struct guard_keys *keys = guard_keys.lookup(&zero);
-
-	return keys ? keys->generation : 0;
-}
-
 INLINE int challenge(struct packet *p)
 {
+	__u32 zero = 0, number;
+	struct guard_keys *keys = guard_keys.lookup(&zero);
 	struct tcphdr *tcp = p->transport;
 	struct reply r = {};
-	__u32 number;
 
-	if ((void *)(tcp + 1) > p->end)
+	if (!keys || (void *)(tcp + 1) > p->end)
 		return VERDICT_BAD_TRANSPORT;
-	number = challenge_of(p, key_generation());
+	number = challenge_of(p, keys, keys->generation % KEY_GENERATIONS);
 	/* Acknowledging what was sent would be no challenge. */
 	if (number == __be32_to_cpu(tcp->seq) + 1)
 		number ^= CHALLENGE_SPARE;
@@ -57,15 +44,16 @@ INLINE int challenge(struct packet *p)
 /* An RST: is it the answer to a challenge, by the current key or the one before? */
 INLINE int take_proof(struct packet *p)
 {
+	__u32 zero = 0, number, generation;
+	struct guard_keys *keys = guard_keys.lookup(&zero);
 	struct tcphdr *tcp = p->transport;
-	__u32 number, generation;
 
-	if ((void *)(tcp + 1) > p->end)
+	if (!keys || (void *)(tcp + 1) > p->end)
 		return VERDICT_BAD_TRANSPORT;
 	number = __be32_to_cpu(tcp->seq);
-	generation = number >> GENERATION_SHIFT;
-	if (((key_generation() - generation) & (KEY_GENERATIONS - 1)) > 1 ||
-	    challenge_of(p, generation) != (number & ~CHALLENGE_SPARE))
+	generation = generation_of(number);
+	if (generations_ago(keys->generation, generation) > 1 ||
+	    challenge_of(p, keys, generation) != (number & ~CHALLENGE_SPARE))
 		return GO_ON;
 	prove(p);
 	return VERDICT_PROVEN;

@@ -8,10 +8,10 @@
  */
 #pragma once
 
+#include "keys.h"
 #include "packet.h"
 #include "siphash.h"
 
-#define COOKIE_GENERATION_SHIFT 30
 #define COOKIE_OPTIONS_SHIFT 22
 #define COOKIE_MAC ((1u << COOKIE_OPTIONS_SHIFT) - 1)
 
@@ -48,13 +48,8 @@ INLINE int cookie_mss_index(__u8 version, __u16 mss)
 INLINE __u32 make_cookie(const struct packet *p, const __u64 key[2], __u32 generation, __u32 isn,
 			 __u32 options, __u32 wscale)
 {
-	return generation << COOKIE_GENERATION_SHIFT | options << COOKIE_OPTIONS_SHIFT |
+	return generation << GENERATION_SHIFT | options << COOKIE_OPTIONS_SHIFT |
 	       (tuple_siphash(p, key, isn, wscale << 8 | options) & COOKIE_MAC);
-}
-
-INLINE __u32 cookie_generation(__u32 cookie)
-{
-	return cookie >> COOKIE_GENERATION_SHIFT;
 }
 
 INLINE __u32 cookie_options(__u32 cookie)

@@ -120,12 +120,6 @@ INLINE struct guard *guard_of_stray(struct packet *p)
 	return g && (g->level[RULE_UNKNOWN] || sends_cookies(g)) ? g : 0;
 }
 
-/* To the program that learns hints, until the flow has said enough. */
-INLINE int hand_over_unsettled(struct packet *p)
-{
-	return p->unsettled && p->settled != CONFIRMED ? hand_over(p, PROGRAM_LEARNER) : GO_ON;
-}
-
 /* Most strays end here, in a flood of them: only what a cookie or a rate may save is handed over. */
 INLINE int hand_over_stray(struct packet *p)
 {

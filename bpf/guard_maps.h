@@ -96,7 +96,6 @@ SIZE_IS(struct prefix_block, 16);
 #define PREFIX_DENY 2
 #define PREFIX_ACTIONS 3
 
-#define KEY_GENERATIONS 4
 #define SAMPLE_PAGES 64
 /* Of a verdict and service, on each CPU; and the 1st, 2nd, 4th ... Prime: all who take turns are seen. */
 #define SAMPLE_EVERY 1021

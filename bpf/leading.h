@@ -17,6 +17,16 @@ struct leading {
 	__u64 low;
 };
 
+INLINE struct leading leading_of(const struct packet *p)
+{
+	struct leading bits = {
+		.high = __be64_to_cpu(p->source.half[0]),
+		.low = __be64_to_cpu(p->source.half[1]),
+	};
+
+	return bits;
+}
+
 /* Without branches: each would be a way of its own for the verifier, times all lengths. */
 INLINE struct leading cut_off(struct leading bits, __u32 count)
 {

@@ -26,11 +26,6 @@ INLINE void count_load(struct packet *p)
 		__sync_fetch_and_add(&load->flows, 1);
 }
 
-INLINE __u32 slot_of(__u64 ring, __u32 hash)
-{
-	return (__u64)hash * RING_SLOTS(ring) >> 32;
-}
-
 INLINE __u32 budget_of(__u32 number)
 {
 	struct warmth *warmth = warmths.lookup(&number);
@@ -99,6 +94,12 @@ INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, _
 		return OUTCOME_NONE;
 	}
 	return over ? OUTCOME_BASE_OVERFLOW : OUTCOME_WARM;
+}
+
+/* To the program that learns hints, until the flow has said enough. */
+INLINE int hand_over_unsettled(struct packet *p)
+{
+	return p->unsettled && p->settled != CONFIRMED ? hand_over(p, PROGRAM_LEARNER) : GO_ON;
 }
 
 INLINE int hand_over_newcomer(struct packet *p)

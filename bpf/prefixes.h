@@ -67,10 +67,7 @@ INLINE __u32 find_below(struct leading bits, __u32 index)
 
 INLINE __u32 prefix_action(const struct packet *p)
 {
-	struct leading bits = {
-		.high = __be64_to_cpu(p->source.half[0]),
-		.low = __be64_to_cpu(p->source.half[1]),
-	};
+	struct leading bits = leading_of(p);
 	__u32 block, rest;
 
 	if (p->version == 4) {

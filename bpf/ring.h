@@ -8,6 +8,11 @@
 #include "packet.h"
 #include "verdicts.h"
 
+INLINE __u32 slot_of(__u64 ring, __u32 hash)
+{
+	return (__u64)hash * RING_SLOTS(ring) >> 32;
+}
+
 /* The backend that a ring has in a slot; 0, which is nobody's number, if it cannot be read. */
 INLINE __u32 number_in(__u64 ring, __u32 slot)
 {
@@ -42,7 +47,7 @@ INLINE __u32 former_number(struct packet *p, __u64 ring, __u32 hash)
 
 	if (!former || p->protocol != IPPROTO_TCP || p->quoted)
 		return 0;
-	return number_in(former, (__u64)hash * RING_SLOTS(former) >> 32);
+	return number_in(former, slot_of(former, hash));
 }
 
 /*
@@ -74,7 +79,7 @@ INLINE int choose_by_ring(struct packet *p)
 	if (!ring)
 		return VERDICT_NO_BACKEND;
 	hash = ring_hash(p);
-	p->slot = (__u64)hash * RING_SLOTS(ring) >> 32;
+	p->slot = slot_of(ring, hash);
 	number = number_in(ring, p->slot);
 	former = former_number(p, ring, hash);
 	if (former == number)

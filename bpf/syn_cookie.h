@@ -76,8 +76,8 @@ INLINE int has_cookie(const struct packet *p, const struct guard *g)
 	if (!keys || (void *)(tcp + 1) > p->end)
 		return 0;
 	cookie = __be32_to_cpu(tcp->ack_seq) - 1;
-	generation = cookie_generation(cookie);
-	if (((keys->generation - generation) & (KEY_GENERATIONS - 1)) > 1)
+	generation = generation_of(cookie);
+	if (generations_ago(keys->generation, generation) > 1)
 		return 0;
 	return make_cookie(p, keys->cookie[generation], generation, __be32_to_cpu(tcp->seq) - 1,
 			   cookie_options(cookie), g->wscale) == cookie;
