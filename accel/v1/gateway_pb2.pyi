@@ -1,3 +1,4 @@
+from accel.v1 import hint_pb2 as _hint_pb2
 from accel.v1 import model_pb2 as _model_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -310,7 +311,7 @@ class ExplainRequest(_message.Message):
     def __init__(self, from_address: _Optional[str] = ..., from_port: _Optional[int] = ..., service: _Optional[str] = ..., to_address: _Optional[str] = ..., to_port: _Optional[int] = ..., protocol: _Optional[_Union[_model_pb2.Protocol, str]] = ..., syn: bool = ..., frame: _Optional[bytes] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("verdict", "meaning", "action", "service", "backend", "known_flow", "ring_slot", "interface", "packet_in", "packet_out", "steps")
+    __slots__ = ("verdict", "meaning", "action", "service", "backend", "known_flow", "ring_slot", "interface", "packet_in", "packet_out", "steps", "outcome", "hints")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     MEANING_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +323,8 @@ class ExplainResponse(_message.Message):
     PACKET_IN_FIELD_NUMBER: _ClassVar[int]
     PACKET_OUT_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
     verdict: str
     meaning: str
     action: str
@@ -333,7 +336,9 @@ class ExplainResponse(_message.Message):
     packet_in: bytes
     packet_out: bytes
     steps: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, verdict: _Optional[str] = ..., meaning: _Optional[str] = ..., action: _Optional[str] = ..., service: _Optional[str] = ..., backend: _Optional[str] = ..., known_flow: bool = ..., ring_slot: _Optional[int] = ..., interface: _Optional[str] = ..., packet_in: _Optional[bytes] = ..., packet_out: _Optional[bytes] = ..., steps: _Optional[_Iterable[str]] = ...) -> None: ...
+    outcome: str
+    hints: _containers.RepeatedCompositeFieldContainer[_hint_pb2.KnownHint]
+    def __init__(self, verdict: _Optional[str] = ..., meaning: _Optional[str] = ..., action: _Optional[str] = ..., service: _Optional[str] = ..., backend: _Optional[str] = ..., known_flow: bool = ..., ring_slot: _Optional[int] = ..., interface: _Optional[str] = ..., packet_in: _Optional[bytes] = ..., packet_out: _Optional[bytes] = ..., steps: _Optional[_Iterable[str]] = ..., outcome: _Optional[str] = ..., hints: _Optional[_Iterable[_Union[_hint_pb2.KnownHint, _Mapping]]] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

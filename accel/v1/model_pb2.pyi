@@ -1,7 +1,8 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -49,6 +50,28 @@ class GuardLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GUARD_LEVEL_MONITOR: _ClassVar[GuardLevel]
     GUARD_LEVEL_ATTACK: _ClassVar[GuardLevel]
     GUARD_LEVEL_ON: _ClassVar[GuardLevel]
+
+class Affinity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AFFINITY_UNSPECIFIED: _ClassVar[Affinity]
+    AFFINITY_NONE: _ClassVar[Affinity]
+    AFFINITY_CLIENT: _ClassVar[Affinity]
+    AFFINITY_PREFIX: _ClassVar[Affinity]
+
+class Learn(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LEARN_UNSPECIFIED: _ClassVar[Learn]
+    LEARN_OFF: _ClassVar[Learn]
+    LEARN_EXCEPTIONS: _ClassVar[Learn]
+    LEARN_ALL: _ClassVar[Learn]
+
+class ShardKey(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SHARD_KEY_UNSPECIFIED: _ClassVar[ShardKey]
+    SHARD_KEY_NONE: _ClassVar[ShardKey]
+    SHARD_KEY_SOURCE: _ClassVar[ShardKey]
+    SHARD_KEY_PORT: _ClassVar[ShardKey]
+    SHARD_KEY_SERVICE: _ClassVar[ShardKey]
 PROTOCOL_UNSPECIFIED: Protocol
 PROTOCOL_TCP: Protocol
 PROTOCOL_UDP: Protocol
@@ -76,9 +99,22 @@ GUARD_LEVEL_OFF: GuardLevel
 GUARD_LEVEL_MONITOR: GuardLevel
 GUARD_LEVEL_ATTACK: GuardLevel
 GUARD_LEVEL_ON: GuardLevel
+AFFINITY_UNSPECIFIED: Affinity
+AFFINITY_NONE: Affinity
+AFFINITY_CLIENT: Affinity
+AFFINITY_PREFIX: Affinity
+LEARN_UNSPECIFIED: Learn
+LEARN_OFF: Learn
+LEARN_EXCEPTIONS: Learn
+LEARN_ALL: Learn
+SHARD_KEY_UNSPECIFIED: ShardKey
+SHARD_KEY_NONE: ShardKey
+SHARD_KEY_SOURCE: ShardKey
+SHARD_KEY_PORT: ShardKey
+SHARD_KEY_SERVICE: ShardKey
 
 class Service(_message.Message):
-    __slots__ = ("name", "address", "port", "protocol", "ring_size", "revision", "guard")
+    __slots__ = ("name", "address", "port", "protocol", "ring_size", "revision", "guard", "hints")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +122,7 @@ class Service(_message.Message):
     RING_SIZE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     GUARD_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     address: str
     port: int
@@ -93,7 +130,8 @@ class Service(_message.Message):
     ring_size: int
     revision: int
     guard: Guard
-    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., protocol: _Optional[_Union[Protocol, str]] = ..., ring_size: _Optional[int] = ..., revision: _Optional[int] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ...) -> None: ...
+    hints: Hints
+    def __init__(self, name: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., protocol: _Optional[_Union[Protocol, str]] = ..., ring_size: _Optional[int] = ..., revision: _Optional[int] = ..., guard: _Optional[_Union[Guard, _Mapping]] = ..., hints: _Optional[_Union[Hints, _Mapping]] = ...) -> None: ...
 
 class Guard(_message.Message):
     __slots__ = ("mode", "policy", "on_rate", "off_rate", "hold", "prefixes", "flags", "fragments", "unknown", "syn_rate", "udp_rate", "icmp_rate")
@@ -141,8 +179,76 @@ class Rate(_message.Message):
     burst: int
     def __init__(self, per_second: _Optional[int] = ..., burst: _Optional[int] = ...) -> None: ...
 
+class Hints(_message.Message):
+    __slots__ = ("affinity", "learn", "shard", "warm", "key4", "key6", "lifetime", "longest", "holdout", "bound", "floor", "quic", "sample")
+    AFFINITY_FIELD_NUMBER: _ClassVar[int]
+    LEARN_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    WARM_FIELD_NUMBER: _ClassVar[int]
+    KEY4_FIELD_NUMBER: _ClassVar[int]
+    KEY6_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    HOLDOUT_FIELD_NUMBER: _ClassVar[int]
+    BOUND_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
+    QUIC_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    affinity: Affinity
+    learn: Learn
+    shard: Shard
+    warm: bool
+    key4: int
+    key6: int
+    lifetime: int
+    longest: int
+    holdout: float
+    bound: float
+    floor: int
+    quic: QuicIds
+    sample: float
+    def __init__(self, affinity: _Optional[_Union[Affinity, str]] = ..., learn: _Optional[_Union[Learn, str]] = ..., shard: _Optional[_Union[Shard, _Mapping]] = ..., warm: bool = ..., key4: _Optional[int] = ..., key6: _Optional[int] = ..., lifetime: _Optional[int] = ..., longest: _Optional[int] = ..., holdout: _Optional[float] = ..., bound: _Optional[float] = ..., floor: _Optional[int] = ..., quic: _Optional[_Union[QuicIds, _Mapping]] = ..., sample: _Optional[float] = ...) -> None: ...
+
+class Shard(_message.Message):
+    __slots__ = ("key", "size")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    key: ShardKey
+    size: int
+    def __init__(self, key: _Optional[_Union[ShardKey, str]] = ..., size: _Optional[int] = ...) -> None: ...
+
+class QuicIds(_message.Message):
+    __slots__ = ("forms",)
+    FORMS_FIELD_NUMBER: _ClassVar[int]
+    forms: _containers.RepeatedCompositeFieldContainer[QuicId]
+    def __init__(self, forms: _Optional[_Iterable[_Union[QuicId, _Mapping]]] = ...) -> None: ...
+
+class QuicId(_message.Message):
+    __slots__ = ("rotation", "server_id_length", "nonce_length")
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_ID_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    NONCE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    rotation: int
+    server_id_length: int
+    nonce_length: int
+    def __init__(self, rotation: _Optional[int] = ..., server_id_length: _Optional[int] = ..., nonce_length: _Optional[int] = ...) -> None: ...
+
+class ServerIds(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedCompositeFieldContainer[ServerId]
+    def __init__(self, ids: _Optional[_Iterable[_Union[ServerId, _Mapping]]] = ...) -> None: ...
+
+class ServerId(_message.Message):
+    __slots__ = ("rotation", "id")
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    rotation: int
+    id: bytes
+    def __init__(self, rotation: _Optional[int] = ..., id: _Optional[bytes] = ...) -> None: ...
+
 class Backend(_message.Message):
-    __slots__ = ("service", "name", "address", "weight", "mode", "gue_port", "state", "revision", "next_hop")
+    __slots__ = ("service", "name", "address", "weight", "mode", "gue_port", "state", "revision", "next_hop", "server_ids")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +258,7 @@ class Backend(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     NEXT_HOP_FIELD_NUMBER: _ClassVar[int]
+    SERVER_IDS_FIELD_NUMBER: _ClassVar[int]
     service: str
     name: str
     address: str
@@ -161,7 +268,8 @@ class Backend(_message.Message):
     state: BackendState
     revision: int
     next_hop: NextHop
-    def __init__(self, service: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., weight: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., gue_port: _Optional[int] = ..., state: _Optional[_Union[BackendState, str]] = ..., revision: _Optional[int] = ..., next_hop: _Optional[_Union[NextHop, _Mapping]] = ...) -> None: ...
+    server_ids: ServerIds
+    def __init__(self, service: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., weight: _Optional[int] = ..., mode: _Optional[_Union[Mode, str]] = ..., gue_port: _Optional[int] = ..., state: _Optional[_Union[BackendState, str]] = ..., revision: _Optional[int] = ..., next_hop: _Optional[_Union[NextHop, _Mapping]] = ..., server_ids: _Optional[_Union[ServerIds, _Mapping]] = ...) -> None: ...
 
 class NextHop(_message.Message):
     __slots__ = ("resolved", "interface", "mac", "mtu", "problem")
