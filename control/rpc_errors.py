@@ -124,6 +124,12 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                 handler.request_deserializer,
                 handler.response_serializer,
             )
+        if handler.stream_stream:
+            return grpc.stream_stream_rpc_method_handler(
+                _stream(handler.stream_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         return grpc.unary_stream_rpc_method_handler(
             _stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
         )

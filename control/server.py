@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from accel.control.gateway import Gateway
 from accel.control.guard_servicer import GuardServicer
+from accel.control.hint_servicer import HintServicer
 from accel.control.key_servicer import KeyServicer
 from accel.control.prefix_servicer import PrefixServicer
 from accel.control.rpc_errors import ErrorInterceptor
@@ -22,6 +23,8 @@ from accel.v1 import (
     gateway_pb2_grpc,
     guard_pb2,
     guard_pb2_grpc,
+    hint_pb2,
+    hint_pb2_grpc,
     keys_pb2,
     keys_pb2_grpc,
     prefix_pb2,
@@ -49,11 +52,13 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
     )
     gateway_pb2_grpc.add_GatewayServiceServicer_to_server(Servicer(gateway), server)
     guard_pb2_grpc.add_GuardServiceServicer_to_server(GuardServicer(gateway), server)
+    hint_pb2_grpc.add_HintServiceServicer_to_server(HintServicer(gateway), server)
     prefix_pb2_grpc.add_PrefixServiceServicer_to_server(PrefixServicer(gateway), server)
     keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(gateway), server)
     named = (
         gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
         guard_pb2.DESCRIPTOR.services_by_name["GuardService"].full_name,
+        hint_pb2.DESCRIPTOR.services_by_name["HintService"].full_name,
         keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name,
         prefix_pb2.DESCRIPTOR.services_by_name["PrefixService"].full_name,
     )

@@ -123,14 +123,14 @@ def test_a_signal_ends_it_cleanly_though_somebody_watches(
 def test_health_and_reflection_are_served(acceld: Acceld) -> None:
     with acceld.running() as running:
         health = health_pb2_grpc.HealthStub(running.channel)
-        for name in ("", "accel.v1.GatewayService"):
+        for name in ("", "accel.v1.GatewayService", "accel.v1.HintService"):
             answer = health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
         reflection = reflection_pb2_grpc.ServerReflectionStub(running.channel)
         request = reflection_pb2.ServerReflectionRequest(list_services="")
         (answer,) = reflection.ServerReflectionInfo(iter([request]))
         names = {found.name for found in answer.list_services_response.service}
-        assert "accel.v1.GatewayService" in names
+        assert {"accel.v1.GatewayService", "accel.v1.HintService"} <= names
 
 
 def test_interfaces_are_attached_unless_spoken_of_before(acceld: Acceld) -> None:
