@@ -5,49 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import grpc
 
 from accel.accept import CookieKeys
-from accel.errors import HostError
+from accel.channel import Certificates, open_channel
 from accel.guard_secret import GENERATIONS, Key, key_of_bytes
 from accel.v1 import keys_pb2 as pb
 from accel.v1 import keys_pb2_grpc
 
 _RETRY_SECONDS = 1.0
-_OPTIONS = (
-    # Without these a gateway that vanished would be believed in for as long as TCP is.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Certificates:
-    """PEM files: who we are, our key, and who vouches for the gateway."""
-
-    certificate: Path
-    key: Path
-    authority: Path
-
-    def credentials(self) -> Any:
-        """For a channel. Raises HostError if one cannot be read."""
-        contents = []
-        for path in (self.authority, self.key, self.certificate):
-            try:
-                contents.append(path.read_bytes())
-            except OSError as error:
-                raise HostError(
-                    f"cannot read {path}: {error.strerror}",
-                    hint="give --tls-cert, --tls-key and --tls-ca as PEM files",
-                ) from None
-        return grpc.ssl_channel_credentials(*contents)
 
 
 class KeyStream:
@@ -62,7 +31,7 @@ class KeyStream:
         self._target = target
         self._on_keys = on_keys
         self._end = threading.Event()
-        self._channel = grpc.secure_channel(target, certificates.credentials(), options=_OPTIONS)
+        self._channel = open_channel(target, certificates)
         self._call: Any = None
         self._problem = ""
         self._thread = threading.Thread(target=self._follow, name="keys", daemon=True)

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what the gateway, its demo and its tests need from Debian's or Ubuntu's packages, and
-# nothing that is there already; more packages may be named. nginx comes without being started.
+# nothing that is there already; more packages may be named. Servers come without being started.
 set -eu
 
 wanted="python3-bpfcc python3-venv python3-dev gcc libc6-dev linux-libc-dev
-iproute2 ethtool nftables nginx-light curl openssl clang-format $*"
+iproute2 ethtool nftables nginx-light haproxy curl openssl clang-format $*"
 
 missing=
 for package in $wanted; do

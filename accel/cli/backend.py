@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accel.answers import Reached
-from accel.cli import connect, parser, rows
+from accel.cli import connect, parser, rows, tls
 from accel.cli.endpoint import backend_name
 from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
@@ -115,9 +115,7 @@ def _register_run(below: Commands) -> None:
         metavar="HOST:PORT",
         help="acceld's --tcp, which tells the keys (repeatable: all gateways)",
     )
-    cookies.add_argument("--tls-cert", type=Path, metavar="PEM", help="this host's certificate")
-    cookies.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
-    cookies.add_argument("--tls-ca", type=Path, metavar="PEM", help="authority of the gateway's")
+    tls.register(cookies)
     run.command(_run)
 
 
@@ -262,33 +260,25 @@ def _run(options: argparse.Namespace) -> int:
 
 def _key_sources(options: argparse.Namespace) -> list[KeySource]:
     """Where the keys for cookies come from; none without --cookies. Raises InvalidError."""
-    tls = [options.tls_cert, options.tls_key, options.tls_ca]
     if not options.cookies:
-        if options.keys_file or options.gateways or any(tls):
+        if options.keys_file or options.gateways or tls.given(options):
             raise InvalidError("--cookies", "is missing", hint="keys are of use with it alone")
         return []
     if bool(options.keys_file) == bool(options.gateways):
         raise InvalidError("--cookies", "takes its keys from --keys-file or from --gateway")
     if options.keys_file:
-        if any(tls):
+        if tls.given(options):
             raise InvalidError("--keys-file", "takes no --tls options, which are for --gateway")
         from accel.cookie_agent import SecretKeys
 
         return [partial(SecretKeys, options.keys_file, period=options.key_period)]
-    if not all(tls):
-        raise InvalidError(
-            "--gateway",
-            "tells its keys by mutual TLS only",
-            hint="give --tls-cert, --tls-key and --tls-ca",
-        )
+    files = tls.certificates(options)
     from accel.accept import MAX_GATEWAYS
 
     if len(options.gateways) > MAX_GATEWAYS:
         raise InvalidError("--gateway", f"is given more than {MAX_GATEWAYS} times")
-    from accel.key_stream import Certificates, KeyStream
+    from accel.key_stream import KeyStream
 
-    certificate, key, authority = tls
-    files = Certificates(certificate=certificate, key=key, authority=authority)
     return [partial(KeyStream, target, files) for target in options.gateways]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from accel import __version__
 from accel.cli import (
+    agent,
     apply,
     backend,
     check,
@@ -37,6 +38,7 @@ _GROUPS = (
     stats,
     guard,
     prefix,
+    agent,
     explain,
     watch,
     completion,

@@ -76,8 +76,8 @@ class Parser(argparse.ArgumentParser):
         return self._actions
 
 
-def connection(parser: Parser, *, default: Any = None) -> None:
-    """How to reach the daemon."""
+def socket(parser: Parser, *, default: Any = None) -> None:
+    """Where the daemon is."""
     file(
         parser.add_argument(
             "--socket",
@@ -86,6 +86,11 @@ def connection(parser: Parser, *, default: Any = None) -> None:
             help="the daemon's socket (default: $ACCEL_SOCKET or /run/accel/accel.sock)",
         )
     )
+
+
+def connection(parser: Parser, *, default: Any = None) -> None:
+    """How to reach the daemon."""
+    socket(parser, default=default)
     parser.add_argument(
         "--timeout",
         type=seconds,

@@ -15,7 +15,7 @@ ASKED = 'case "$*" in *service*) echo "api dns";; *backend*) echo "api/a api/b";
 
 CASES = [
     ("serv", "service"),
-    ("a", "apply attach"),
+    ("a", "agent apply attach"),
     ("service ", "add list remove set show"),
     ("service sh", "show"),
     ("--socket x service sh", "show"),
