@@ -89,6 +89,10 @@ INNER_MAPS = Feature(
 RING_BUFFER = Feature(
     name="ring buffers", since="5.8", use="samples of dropped packets", probe=probes.ring_buffer,
 )  # fmt: skip
+PACKET_COPIES = Feature(
+    name="copies of packets' bytes", since="5.18", use="resumption in the report of hints",
+    probe=probes.packet_copy,
+)  # fmt: skip
 RAW_SYN_COOKIES = Feature(
     name="raw SYN cookies", since="6.0", use="guard mode cookie-local", probe=probes.syn_cookie,
 )  # fmt: skip
@@ -104,5 +108,5 @@ MADE_REQUESTS = Feature(
 FEATURES = (
     *(OUTER_HEADERS, REDIRECT, MAPPED_MAPS, LINKS, PINS),
     *(CONTEXT_RUNS, BATCHES, INNER_MAPS, RING_BUFFER),
-    *(RAW_SYN_COOKIES, TCX_LINKS, MADE_REQUESTS),
+    *(PACKET_COPIES, RAW_SYN_COOKIES, TCX_LINKS, MADE_REQUESTS),
 )

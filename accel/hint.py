@@ -16,7 +16,7 @@ from accel.errors import InvalidError
 LONGEST = 86_400  # seconds: no hint lives for longer
 LONGEST_ID = 15  # bytes of a QUIC server id
 ROTATIONS = 7  # configurations of QUIC ids; the eighth means: not routable
-_WORDS = struct.Struct("=8B4I8B32x")
+_WORDS = struct.Struct("=8B4I8B28xI")
 
 
 class Kind(enum.IntFlag):
@@ -62,7 +62,8 @@ class Hints:
     `holdout` is the share of clients in percent that hints are measured against. `bound` is how
     often its share of all new flows a backend may get in a second, 0 for any, `floor` how many it
     may get in any case. `key4` and `key6` are bits of an address that make a client. `cid_sizes`
-    are the bytes of a QUIC server id by configuration rotation, 0 for none.
+    are the bytes of a QUIC server id by configuration rotation, 0 for none. `sample` is the share
+    of new flows in percent that are looked at for the report.
     """
 
     pushed: bool = False
@@ -80,6 +81,7 @@ class Hints:
     bound: float = 1.5
     floor: int = 10
     cid_sizes: tuple[int, ...] = ()
+    sample: float = 1.0
 
     @property
     def idle(self) -> bool:
@@ -108,6 +110,7 @@ class Hints:
             ("lifetime", 1, LONGEST, "seconds after the last use"),
             ("longest", 1, LONGEST, "seconds, however often a hint is used"),
             ("holdout", 0, 100, "percent of the clients"),
+            ("sample", 0, 100, "percent of the new flows"),
             ("floor", 1, 1_000_000, "new flows per second that each backend may get"),
             ("shard_size", 1 if self.shard else 0, 255 if self.shard else 0, "backends"),
         ):
@@ -148,14 +151,18 @@ class Hints:
     def words(self, bounded_until: int = 0) -> tuple[int, ...]:
         """struct hints as eight words."""
         sizes = (*self.cid_sizes, *[0] * (8 - len(self.cid_sizes)))
-        holdout = min(round(self.holdout / 100 * 2**32), 2**32 - 1)
         packed = _WORDS.pack(
             *(self.kinds, self.affinity, self.learn, self.shard, self.shard_size),
             *(32 - self.key4, 128 - self.key6, 0),
-            *(holdout, self.lifetime, self.longest, bounded_until),
-            *sizes,
+            *(_share(self.holdout), self.lifetime, self.longest, bounded_until),
+            *(*sizes, _share(self.sample)),
         )
         return struct.unpack("=8Q", packed)
+
+
+def _share(percent: float) -> int:
+    """What so many percent of all hashes of 32 bits are below."""
+    return min(round(percent / 100 * 2**32), 2**32 - 1)
 
 
 UNHINTED = Hints()

@@ -23,6 +23,7 @@ from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
 from accel.placed import PlacedService
 from accel.prefix_form import Network
+from accel.samples import HINT_SAMPLE, SampleReader, Samples
 
 _WORDS = 8  # of struct hints
 _CELLS = CONSTANTS["OUTCOME_CELLS"]
@@ -31,7 +32,8 @@ _LEARNED, _REFRESHED, _UNLEARNED = (
     CONSTANTS[f"CELL_{name}"] for name in ("LEARNED", "REFRESHED", "UNLEARNED")
 )
 _GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
-_LEARN, _CUT_4, _CUT_6, _BOUNDED_UNTIL = 2, 5, 6, 5  # bytes of struct hints; the last, words
+_LEARN, _CUT_4, _CUT_6 = 2, 5, 6  # bytes of struct hints
+_BOUNDED_UNTIL, _SAMPLE = 5, 15  # words of 32 bits
 WARM_SECONDS = 2
 
 
@@ -49,6 +51,7 @@ class HintMaps:
         self._warmths = maps.words("warmths")
         self._cells = maps.words("outcomes").reshape(maps.cpus, -1, _CELLS)
         self._configured: dict[int, Hints] = {}
+        self._samples = SampleReader(maps.fds["hint_samples"], HINT_SAMPLE)
         self.loads = Loads(maps.words("loads"))
         self._clock = HintClock()
 
@@ -88,9 +91,10 @@ class HintMaps:
         return self._configured.get(index, UNHINTED)
 
     def marked(self, index: int) -> int:
-        """The index as the entry of a service has it, which says whether there is to be learned."""
-        learns = self._rows[index].view(np.uint8)[_LEARN] != Learn.OFF
-        return index | CONSTANTS["LEARNS"] if learns else index
+        """The index as a service's entry has it: whether its new flows are looked at closer."""
+        row = self._rows[index]
+        learns = row.view(np.uint8)[_LEARN] != Learn.OFF
+        return index | CONSTANTS["LEARNS"] if learns or row.view(np.uint32)[_SAMPLE] else index
 
     def drop(self, indices: Collection[int]) -> None:
         """These services are gone, and with them what the maps know by their index."""
@@ -216,6 +220,10 @@ class HintMaps:
             refreshed=int(cells[_REFRESHED]),
             unlearned=int(cells[_UNLEARNED]),
         )
+
+    def read_samples(self) -> Samples:
+        """Packets of sampled flows since the last time, HINT_SAMPLE each."""
+        return self._samples.read()
 
     def reset_counts(self, index: int) -> None:
         """Zero those of an index that is given out anew."""

@@ -55,6 +55,8 @@ NAMES = (
     "loads",
     "warmths",
     "outcomes",
+    "sampled",
+    "hint_samples",
     "prefix_blocks",
     "prefixes",
 )
@@ -94,16 +96,17 @@ def defines(limits: Limits) -> dict[str, int]:
         "HINT_BUCKETS": _hint_buckets(limits.hints),
         "LEARNED_BUCKETS": _hint_buckets(limits.hints // 2),
         "MAX_PREFIX_HINTS": max(1, limits.hints // 16),
-        "LOCAL_COOKIES": int(_raw_syn_cookies()),
+        "LOCAL_COOKIES": int(_has(features.RAW_SYN_COOKIES)),
+        "PACKET_COPIES": int(_has(features.PACKET_COPIES)),
         "RING_LINES": _ring_lines(limits),
         "CPUS": possible_cpus(),
     }
 
 
 @functools.cache
-def _raw_syn_cookies() -> bool:
+def _has(feature: features.Feature) -> bool:
     try:
-        features.RAW_SYN_COOKIES.probe()
+        feature.probe()
     except OSError:
         return False
     return True

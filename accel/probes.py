@@ -26,6 +26,7 @@ _MAP_CREATE = 0
 _PSEUDO_MAP_FD, _PSEUDO_KERNEL_FUNCTION = 1, 2
 _REDIRECT, _ADJUST_HEAD, _SK_RELEASE, _SKC_LOOKUP_TCP = 23, 44, 86, 99
 _RING_BUFFER_OUTPUT, _SKC_TO_TCP_SOCK = 130, 137
+_LOAD_BYTES = 189
 _MAKE_COOKIE, _CHECK_COOKIE = 204, 206
 _XDP_REDIRECT = 4
 _REQUEST_SIZE = 20  # struct bpf_tcp_req_attrs
@@ -168,6 +169,19 @@ def ring_buffer() -> None:
         with _program(code) as program:
             done = syscall.prog_test_run(program, _PACKET)
     _expect(done.action == 0, "a record was not taken")
+
+
+def packet_copy() -> None:
+    """Bytes of a packet are copied to the stack, from a place that is only known then."""
+    code = b"".join(
+        (
+            *(_ZERO_STACK, _set(2, 8), _stack(3, -8), _set(4, 8), _call(_LOAD_BYTES)),
+            *(_instruction(0x79, 0, 10, offset=-8), _EXIT),
+        )
+    )
+    with _program(code) as program:
+        done = syscall.prog_test_run(program, bytes(8) + b"\x07" + bytes(55))
+    _expect(done.action == 7, "a byte was not copied")
 
 
 def syn_cookie() -> None:

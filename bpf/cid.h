@@ -89,7 +89,7 @@ INLINE int choose_by_cid(struct packet *p)
 	}
 	p->outcome = OUTCOME_CID;
 	p->reason = VERDICT_FORWARD_NEW;
-	store_flow(p);
+	store_newcomer(p, h);
 	count_cell(p, OUTCOME_CID);
 	return GO_ON;
 }

@@ -81,11 +81,12 @@ INLINE int find_flow(struct packet *p)
 	return GO_ON;
 }
 
-INLINE void store_flow(struct packet *p)
+INLINE void store_flow(struct packet *p, __u32 marks)
 {
 	__u32 epoch = current_epoch();
 
 	if (p->bucket && !p->dry)
-		store_word(p->bucket, flow_word(p->tag, p->number, p->backend->generation, epoch),
+		store_word(p->bucket,
+			   flow_word(p->tag, p->number, p->backend->generation, epoch) | marks,
 			   epoch, 1);
 }

@@ -26,8 +26,10 @@ int newcomer(struct xdp_md *ctx)
 	verdict = parse(&p) ?:
 		  find_service(&p) ?:
 		  find_bucket(&p) ?:
+		  begin_sample(&p) ?:
 		  choose_by_cid(&p) ?:
 		  choose_for_newcomer(&p, 1) ?:
+		  hand_over_late(&p) ?:
 		  forward(&p);
 
 	return finish(&p, verdict);

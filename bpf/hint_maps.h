@@ -26,7 +26,8 @@ struct hints {
 	__u32 longest;       /* of a learned hint, whatever its use */
 	__u32 bounded_until; /* till when load bounds hold: user space renews it each second */
 	__u8 cid_size[8];    /* bytes of a server id, by configuration rotation; 0: none */
-	__u8 room[32];
+	__u8 room[28];
+	__u32 sample; /* TCP flows whose tag is below it are sampled */
 };
 SIZE_IS(struct hints, 64);
 
@@ -44,6 +45,12 @@ struct hint_bucket {
 	struct hint hint[4];
 };
 SIZE_IS(struct hint_bucket, 64);
+
+#define HINT_SAMPLE_PAGES 256
+#define SAMPLE_HEAD 64
+#define SAMPLE_PAYLOAD 1464 /* all that a segment of Ethernet can have */
+#define SAMPLED_FLOWS 4096  /* of which is known how far they are */
+#define SAMPLED_PACKETS 6   /* with payload, of a flow */
 
 #define HINT_PRESENT 1
 #define HINT_REQUIRE 0x80000000
@@ -75,6 +82,37 @@ struct warmth {
 	__u32 until;
 };
 
+/* A flow that is sampled, from its SYN on until its handshake is over. */
+struct sampled_flow {
+	__u64 opened;    /* when the first SYN came: ns of the kernel's clock since boot */
+	__be32 sequence; /* of the SYN */
+	__u32 tag;
+	__u8 held_out; /* its client is of the holdout group */
+	__u8 packets;  /* with payload, so far */
+	__u8 late;     /* its first packet with payload was not known as its own */
+	__u8 pad[5];
+};
+SIZE_IS(struct sampled_flow, 24);
+
+/* One of the first packets with payload of such a flow. */
+struct hint_sample {
+	__u64 time;
+	__u64 opened;
+	union address source;
+	__be16 source_port;
+	__be16 destination_port;
+	__be32 sequence;
+	__be32 first;  /* sequence number of the SYN */
+	__u32 service; /* its index */
+	__u32 number;  /* of the backend */
+	__u16 length;  /* of the payload */
+	__u16 copied;  /* how much of it is here */
+	__u8 held_out;
+	__u8 pad[7];
+	__u8 payload[SAMPLE_PAYLOAD];
+};
+SIZE_IS(struct hint_sample, SAMPLE_HEAD + SAMPLE_PAYLOAD);
+
 #define OUTCOME_CELLS 32
 /* Beside the outcomes: what was made of what could be learned. */
 #define CELL_LEARNED 29
@@ -98,3 +136,7 @@ BPF_F_TABLE("array", u32, struct load, loads, MAX_BACKENDS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct warmth, warmths, MAX_BACKENDS, BPF_F_MMAPABLE);
 /* outcomes: a part per CPU, in it cells per service. Written by the data path. */
 BPF_F_TABLE("array", u32, u64, outcomes, CPUS *MAX_SERVICES *OUTCOME_CELLS, BPF_F_MMAPABLE);
+/* sampled: by a part of the tag. Written by the data path. */
+BPF_F_TABLE("array", u32, struct sampled_flow, sampled, SAMPLED_FLOWS, BPF_F_MMAPABLE);
+/* hint_samples: struct hint_sample. Written by the data path, read by user space. */
+BPF_RINGBUF_OUTPUT(hint_samples, HINT_SAMPLE_PAGES);

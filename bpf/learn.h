@@ -9,15 +9,6 @@
 
 #define JITTER_SHIFT 3 /* of the longest lifetime, up to an eighth is taken off */
 
-INLINE int has_payload(const struct packet *p)
-{
-	const struct tcphdr *tcp = p->transport;
-
-	if (p->protocol != IPPROTO_TCP)
-		return p->transport_length > sizeof(struct udphdr);
-	return (void *)(tcp + 1) <= p->end && p->transport_length > tcp->doff * 4;
-}
-
 /* In place of the client's own, else of an empty one, else of that which ends first. */
 INLINE void store_hint(struct hint_bucket *bucket, __u64 word, __u32 until, __u32 end)
 {
@@ -70,11 +61,18 @@ INLINE void learn_hint(struct packet *p, const struct hints *h)
 	count_cell(p, CELL_LEARNED);
 }
 
+/* Of a sampled flow all of the handshake is wanted. `nth`: of its packets; 0 if it is not sampled. */
+INLINE int has_said_enough(const struct hints *h, __u32 nth, __u32 second)
+{
+	return nth ? nth >= SAMPLED_PACKETS : !h->learn || second;
+}
+
 /* A flow that is known: what it says, and what there is to be learned of that. */
 INLINE int learn(struct packet *p)
 {
 	struct hints *h = hints.lookup(&p->service);
 	__u32 way = p->bucket ? find_word(p->bucket, p->tag) : WAYS;
+	__u32 nth = 0, second;
 	__u64 word;
 
 	/* Gone meanwhile: then it is a new flow. */
@@ -85,12 +83,20 @@ INLINE int learn(struct packet *p)
 	if (take_backend(p, WORD_NUMBER(word), 1))
 		return VERDICT_NO_BACKEND;
 	p->reason = VERDICT_FORWARD_FLOW;
-	if (!h->learn) {
+	if (!h->learn && !is_sampled(p, h)) {
 		p->bucket->flow[way] = word | SETTLED;
-	} else if (has_payload(p)) {
-		p->bucket->flow[way] = word | CONFIRMED | (word & SPOKEN ? SETTLED : SPOKEN);
-		if (word & SPOKEN)
-			learn_hint(p, h);
+		return GO_ON;
 	}
+	if (!has_payload(p))
+		return GO_ON;
+	if (is_sampled(p, h))
+		nth = sample_payload(p);
+	if (p->reason == VERDICT_FORWARD_NEW)
+		return GO_ON;
+	second = nth ? nth == 2 : !!(word & SPOKEN);
+	p->bucket->flow[way] =
+		word | CONFIRMED | (has_said_enough(h, nth, second) ? SETTLED : SPOKEN);
+	if (second && h->learn)
+		learn_hint(p, h);
 	return GO_ON;
 }

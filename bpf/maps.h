@@ -120,7 +120,7 @@ struct budget {
 #define BACKEND_CELLS 4
 #define SERVICE_CELLS 64 /* a half for verdicts, a half for what was only noted */
 #define NOTED_CELL 32
-#define LEARNS 0x8000 /* of struct service's index: its clients' hints are learned */
+#define LEARNS 0x8000 /* of struct service's index: its flows are learned from, or sampled */
 #define CELLS_PER_CPU (MAX_BACKENDS * BACKEND_CELLS + MAX_SERVICES * SERVICE_CELLS)
 #define SIEVE_WORDS 1024
 

@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "hint.h"
 #include "outcomes.h"
+#include "sample.h"
 
 INLINE void count_cell(const struct packet *p, __u32 cell)
 {
@@ -119,6 +120,12 @@ INLINE int hand_over_quic(struct packet *p)
 	return h && h->kinds & HINT_CID ? hand_over_newcomer(p) : GO_ON;
 }
 
+/* One that says nothing of interest is done with: it passes no other program again. */
+INLINE void store_newcomer(struct packet *p, const struct hints *h)
+{
+	store_flow(p, h->learn || is_sampled(p, h) ? 0 : LEARNED_FROM);
+}
+
 /* The verifier knows these numbers on each way that leads here: it need not, and walks on once. */
 INLINE void forget_ways(struct packet *p)
 {
@@ -147,6 +154,8 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		return GO_ON;
 	if (!ring || !h)
 		return VERDICT_NO_BACKEND;
+	if (!whole && is_sampled(p, h))
+		return hand_over_newcomer(p);
 	forget_ways(p);
 	syn = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
 	held_out = is_held_out(p, h) + nothing(p);
@@ -187,7 +196,7 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		count_load(p);
 	p->reason = syn ? VERDICT_FORWARD_SYN : VERDICT_FORWARD_NEW;
 	if (!syn || former || p->number != base) {
-		store_flow(p);
+		store_newcomer(p, h);
 		count_cell(p, p->outcome);
 	}
 	return GO_ON;

@@ -36,6 +36,7 @@ struct packet {
 	__u8 passed;    /* what the guard has looked at already: enum passed */
 	__u8 unsettled; /* its flow may have to be learned from */
 	__u8 opens;     /* the first packet of its connection, or for UDP of its flow */
+	__u8 late;      /* the first of a sampled flow with payload, which is not stored yet */
 	__u8 outcome;   /* of hints: enum outcome */
 	__u32 service;  /* its index; 0 for none */
 	__u32 guard;    /* of the service; 0 for none */

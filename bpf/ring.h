@@ -90,6 +90,6 @@ INLINE int choose_by_ring(struct packet *p)
 		return GO_ON;
 	p->reason = syn ? VERDICT_FORWARD_SYN : VERDICT_FORWARD_NEW;
 	if (!syn || former)
-		store_flow(p);
+		store_flow(p, 0);
 	return GO_ON;
 }

@@ -100,8 +100,9 @@ class Rig:
             hints.drop(range(LIMITS.services))
             self.datapath.set_hints({})
             self._changed = True
-        for name in ("pushed", "learned", "loads", "warmths", "outcomes"):
+        for name in ("pushed", "learned", "loads", "warmths", "outcomes", "sampled"):
             self._maps.words(name)[:] = 0
+        hints.read_samples()
         hints._pushed._count = 0
 
     @property
