@@ -26,6 +26,7 @@ from accel.answers import (
 from accel.errors import AccelError
 from accel.guard import Guard
 from accel.guard_answers import GuardSample, GuardStatus
+from accel.hint import Hints
 from accel.model import Address, Backend, Mode, Protocol, Service, State
 from accel.reach import unreachable
 from accel.remote_errors import from_call
@@ -94,10 +95,11 @@ class Client:
         protocol: Protocol | None = None,
         ring_size: int | None = None,
         guard: Guard | None = None,
+        hints: Hints | None = None,
         expected_revision: int = 0,
         validate_only: bool = False,
     ) -> Service:
-        """Changes what is given, a guard as a whole. `expected_revision` is the service's."""
+        """Changes what is given, guard and hints whole. `expected_revision` is the service's."""
         request = pb.UpdateServiceRequest(
             service=messages.service_message(
                 name=name,
@@ -106,6 +108,7 @@ class Client:
                 protocol=protocol,
                 ring_size=ring_size,
                 guard=guard,
+                hints=hints,
             ),
             expected_revision=expected_revision,
             validate_only=validate_only,

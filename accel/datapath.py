@@ -25,7 +25,7 @@ from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
-from accel.hint import Hints
+from accel.hint import HintUse
 from accel.hints import HintMaps
 from accel.maps import MapSet, layout_hash, remove_folder
 from accel.model import Address
@@ -296,21 +296,22 @@ class DataPath:
 
     # Hints
 
-    def set_hints(self, hints: Mapping[int, Hints]) -> None:
-        """How hints are used for services from now on, by index.
+    def set_hints(self, uses: Mapping[int, HintUse]) -> int:
+        """How hints are used for services from now on, by index. Returns how many writes it took.
 
         What is adopted is to be set before `sync`. Raises ProgramError and HostError, nothing
         changed.
         """
-        if not all(h.idle for h in hints.values()):
+        if not all(use.idle for use in uses.values()):
             self.prepare_hints()
-        for index, of in hints.items():
-            self.hints.configure(index, of)
+        changed = [index for index, use in uses.items() if self.hints.configure(index, use)]
+        for index in changed:
             if index in self._services:
                 key, _ = _keys(self._services[index])
                 marked = self.hints.marked(index)
                 self._table.put(key, marked, self._table.ring(key), self._table.guard(key))
         self._choose_program()
+        return len(changed)
 
     def prepare_hints(self) -> None:
         """Compile and load what hints take, so that the first need not wait for it.

@@ -1,7 +1,8 @@
-"""The hints of a service: what an operator asks for, as the data path has it. Pure.
+"""The hints of a service: what an operator asks for, and what the data path has of it. Pure.
 
-A `Hints` is configured and belongs to its service. Numbers are those of the API and of
-bpf/hint_maps.h. docs/hints.md has the idea.
+A `Hints` is configured and belongs to its service; a `HintUse` is what the data path goes by at the
+moment: it looks for pushed hints, and for those of prefixes, only while there are any. Numbers are
+those of the API. docs/hints.md has the idea.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 import enum
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accel.errors import InvalidError
 
 LONGEST = 86_400  # seconds: no hint lives for longer
 LONGEST_ID = 15  # bytes of a QUIC server id
+NONCES = (4, 18)  # bytes of what makes an id another one, least and greatest
+LONGEST_CID = 20  # bytes of a connection id (RFC 9000 17.2), the first one included
 ROTATIONS = 7  # configurations of QUIC ids; the eighth means: not routable
-_WORDS = struct.Struct("=8B4I8B28xI")
+LARGEST_SHARD = 255
+_WORDS = struct.Struct("=8B4I8B8B20xI")
 
 
 class Kind(enum.IntFlag):
-    """Where hints are looked for."""
+    """Where the data path looks for hints; the numbers are those of bpf/hint_maps.h."""
 
     CID = 1
     PUSHED = 2
@@ -29,29 +33,89 @@ class Kind(enum.IntFlag):
     WARM = 16
 
 
+NOTHING = Kind(0)
+
+
 class Affinity(enum.IntEnum):
     """What the base choice goes by: the whole connection, the client, or its network."""
 
-    NONE = 0
-    CLIENT = 1
-    PREFIX = 2
+    NONE = 1
+    CLIENT = 2
+    PREFIX = 3
 
 
 class Learn(enum.IntEnum):
     """Whose hints are learned: nobody's, of those who are not at their base choice, all."""
 
-    OFF = 0
-    EXCEPTIONS = 1
-    ALL = 2
+    OFF = 1
+    EXCEPTIONS = 2
+    ALL = 3
 
 
 class ShardKey(enum.IntEnum):
     """What chooses the few backends of a shard."""
 
-    NONE = 0
-    SOURCE = 1
-    PORT = 2
-    SERVICE = 3
+    NONE = 1
+    SOURCE = 2
+    PORT = 3
+    SERVICE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shard:
+    """So many backends for each key; `size` says nothing while there is no key."""
+
+    key: ShardKey = ShardKey.NONE
+    size: int = 0
+
+    def check(self, path: str) -> None:
+        """Raises InvalidError that names the field below `path`."""
+        least = 0 if self.key is ShardKey.NONE else 1
+        if not least <= self.size <= LARGEST_SHARD:
+            raise InvalidError(
+                f"{path}.size",
+                f"{self.size} is not from 1 to {LARGEST_SHARD}",
+                hint="backends for each key",
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuicId:
+    """A form of connection ids (draft-ietf-quic-load-balancers): `rotation` is in their first three
+    bits, the server's id and a nonce are behind the first byte."""
+
+    rotation: int
+    server_id_length: int
+    nonce_length: int
+
+    def __str__(self) -> str:
+        """As options have it."""
+        return f"{self.rotation}:{self.server_id_length}:{self.nonce_length}"
+
+    @property
+    def length(self) -> int:
+        """Bytes of a connection id at the least."""
+        return 1 + self.server_id_length + self.nonce_length
+
+    def check(self, path: str) -> None:
+        """Raises InvalidError that names the field below `path`."""
+        for name, least, most, hint in (
+            ("rotation", 0, ROTATIONS - 1, "the first three bits of an id; 7 is not routable"),
+            ("server_id_length", 1, LONGEST_ID, "bytes"),
+            ("nonce_length", *NONCES, "bytes behind the server id"),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise InvalidError(
+                    f"{path}.{name}", f"{value} is not from {least} to {most}", hint=hint
+                )
+        if self.length > LONGEST_CID:
+            raise InvalidError(
+                f"{path}.nonce_length",
+                f"{self.nonce_length} behind {self.server_id_length} bytes of a server id are "
+                f"above {LONGEST_CID - 1}",
+                hint=f"a connection id has {LONGEST_CID} bytes at the most, and the first is taken",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,18 +125,14 @@ class Hints:
     `lifetime` is that of a hint after its last use, `longest` that of a learned one in any case.
     `holdout` is the share of clients in percent that hints are measured against. `bound` is how
     often its share of all new flows a backend may get in a second, 0 for any, `floor` how many it
-    may get in any case. `key4` and `key6` are bits of an address that make a client. `cid_sizes`
-    are the bytes of a QUIC server id by configuration rotation, 0 for none. `sample` is the share
-    of new flows in percent that are looked at for the report.
+    may get in any case. `key4` and `key6` are bits of an address that make a client. `sample` is
+    the share of new flows in percent that are looked at for the report.
     """
 
-    pushed: bool = False
-    prefixes: bool = False
-    warm: bool = False
     affinity: Affinity = Affinity.NONE
     learn: Learn = Learn.OFF
-    shard: ShardKey = ShardKey.NONE
-    shard_size: int = 0
+    shard: Shard = Shard()
+    warm: bool = False
     key4: int = 32
     key6: int = 64
     lifetime: int = 3600
@@ -80,27 +140,12 @@ class Hints:
     holdout: float = 2.0
     bound: float = 1.5
     floor: int = 10
-    cid_sizes: tuple[int, ...] = ()
+    quic: tuple[QuicId, ...] = field(default=(), metadata={"of": QuicId})
     sample: float = 1.0
 
-    @property
-    def idle(self) -> bool:
-        """Whether all is as it would be without hints."""
-        return not (self.kinds or self.affinity or self.shard)
-
-    @property
-    def kinds(self) -> Kind:
-        """Where the data path looks."""
-        kinds = Kind(0)
-        for kind, wanted in (
-            (Kind.CID, any(self.cid_sizes)),
-            (Kind.PUSHED, self.pushed),
-            (Kind.LEARNED, self.learn is not Learn.OFF),
-            (Kind.PREFIX, self.prefixes),
-            (Kind.WARM, self.warm),
-        ):
-            kinds |= kind if wanted else Kind(0)
-        return kinds
+    def form(self, rotation: int) -> QuicId | None:
+        """That of connection ids of `rotation`."""
+        return next((form for form in self.quic if form.rotation == rotation), None)
 
     def check(self, path: str = "hints") -> None:
         """Raises InvalidError that names the field below `path`."""
@@ -112,7 +157,6 @@ class Hints:
             ("holdout", 0, 100, "percent of the clients"),
             ("sample", 0, 100, "percent of the new flows"),
             ("floor", 1, 1_000_000, "new flows per second that each backend may get"),
-            ("shard_size", 1 if self.shard else 0, 255 if self.shard else 0, "backends"),
         ):
             value = getattr(self, name)
             if not least <= value <= most:
@@ -121,7 +165,9 @@ class Hints:
                 )
         if self.longest < self.lifetime:
             raise InvalidError(
-                f"{path}.longest", f"{self.longest} is below the lifetime of {self.lifetime}"
+                f"{path}.longest",
+                f"{self.longest} is below the lifetime of {self.lifetime}",
+                hint="give both, or a shorter lifetime",
             )
         if self.bound and not (1 < self.bound <= 1000 and math.isfinite(self.bound)):
             raise InvalidError(
@@ -129,33 +175,71 @@ class Hints:
                 f"{self.bound} is not above 1 and up to 1000",
                 hint="1.5 keeps most of the affinity; 0 is no bound",
             )
-        if self.learn is Learn.EXCEPTIONS and not self.affinity and not self.shard:
+        self.shard.check(f"{path}.shard")
+        if self.learn is Learn.EXCEPTIONS and not self.by_client:
             raise InvalidError(
                 f"{path}.learn",
                 "there are no exceptions without a base choice by client",
-                hint="set affinity, or learn all",
+                hint="set affinity or a shard, or learn all",
             )
-        self._check_cids(path)
-
-    def _check_cids(self, path: str) -> None:
-        if len(self.cid_sizes) > ROTATIONS:
-            raise InvalidError(f"{path}.cid_sizes", f"there are {ROTATIONS} configurations")
-        for i, size in enumerate(self.cid_sizes):
-            if not 0 <= size <= LONGEST_ID:
+        rotations: set[int] = set()
+        for i, form in enumerate(self.quic):
+            form.check(f"{path}.quic[{i}]")
+            if form.rotation in rotations:
                 raise InvalidError(
-                    f"{path}.cid_sizes[{i}]",
-                    f"{size} is not from 0 to {LONGEST_ID}",
-                    hint="bytes of a server id; 0 is no such configuration",
+                    f"{path}.quic[{i}].rotation",
+                    f"{form.rotation} stands there twice",
+                    hint="one form for each rotation",
                 )
+            rotations.add(form.rotation)
+
+    @property
+    def by_client(self) -> bool:
+        """Whether the base choice is another than that by the whole connection."""
+        return self.affinity is not Affinity.NONE or self.shard.key is not ShardKey.NONE
+
+
+UNHINTED = Hints()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HintUse:
+    """What the data path goes by. `there`: of PUSHED and PREFIX those that there are hints of."""
+
+    hints: Hints = UNHINTED
+    there: Kind = NOTHING
+
+    @property
+    def kinds(self) -> Kind:
+        """Where the data path looks."""
+        kinds = self.there & (Kind.PUSHED | Kind.PREFIX)
+        for kind, wanted in (
+            (Kind.CID, bool(self.hints.quic)),
+            (Kind.LEARNED, self.hints.learn is not Learn.OFF),
+            (Kind.WARM, self.hints.warm),
+        ):
+            kinds |= kind if wanted else Kind(0)
+        return kinds
+
+    @property
+    def idle(self) -> bool:
+        """Whether all is as it would be without hints."""
+        return not self.kinds and not self.hints.by_client
 
     def words(self, bounded_until: int = 0) -> tuple[int, ...]:
-        """struct hints as eight words."""
-        sizes = (*self.cid_sizes, *[0] * (8 - len(self.cid_sizes)))
+        """struct hints as eight words. Its enums count from 0, where the API's say: not given."""
+        hints = self.hints
+        ids, nonces = [0] * 8, [0] * 8
+        for form in hints.quic:
+            ids[form.rotation] = form.server_id_length
+            nonces[form.rotation] = form.nonce_length
+        key = hints.shard.key
         packed = _WORDS.pack(
-            *(self.kinds, self.affinity, self.learn, self.shard, self.shard_size),
-            *(32 - self.key4, 128 - self.key6, 0),
-            *(_share(self.holdout), self.lifetime, self.longest, bounded_until),
-            *(*sizes, _share(self.sample)),
+            *(self.kinds, hints.affinity - 1, hints.learn - 1, key - 1),
+            hints.shard.size if key is not ShardKey.NONE else 0,
+            *(32 - hints.key4, 128 - hints.key6, 0),
+            *(_share(hints.holdout), hints.lifetime, hints.longest, bounded_until),
+            *(*ids, *nonces, _share(hints.sample)),
         )
         return struct.unpack("=8Q", packed)
 
@@ -165,4 +249,4 @@ def _share(percent: float) -> int:
     return min(round(percent / 100 * 2**32), 2**32 - 1)
 
 
-UNHINTED = Hints()
+UNUSED = HintUse()

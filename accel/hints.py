@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from accel import image
 from accel.errors import InvalidError
-from accel.hint import LONGEST, UNHINTED, Hints, Kind, Learn
+from accel.hint import LONGEST, UNUSED, HintUse, Kind
 from accel.hint_clock import HintClock
 from accel.hint_outcomes import HintOutcome
 from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
@@ -24,6 +24,8 @@ from accel.model import Address
 from accel.placed import PlacedService
 from accel.prefix_form import Network
 from accel.samples import HINT_SAMPLE, SampleReader, Samples
+from accel.server_id import ServerId
+from accel.server_id_map import ServerIdMap
 
 _WORDS = 8  # of struct hints
 _CELLS = CONSTANTS["OUTCOME_CELLS"]
@@ -42,7 +44,7 @@ class HintMaps:
 
     def __init__(self, maps: MapSet) -> None:
         self._prefixes = KeyedHints(maps.fds["prefix_hints"])
-        self._cids = KeyedHints(maps.fds["cids"], option="--max-backends")
+        self._cids = ServerIdMap(maps.fds["cids"])
         self._rows = maps.words("hints").reshape(-1, _WORDS)
         self._backends = maps.words("backends").reshape(-1, image.LINE // 8)
         self._keys = maps.words("settings")[1:].reshape(2, 7)
@@ -50,7 +52,7 @@ class HintMaps:
         self._learned = maps.words("learned").reshape(-1, WAYS, 2)
         self._warmths = maps.words("warmths")
         self._cells = maps.words("outcomes").reshape(maps.cpus, -1, _CELLS)
-        self._configured: dict[int, Hints] = {}
+        self._uses: dict[int, HintUse] = {}
         self._samples = SampleReader(maps.fds["hint_samples"], HINT_SAMPLE)
         self.loads = Loads(maps.words("loads"))
         self._clock = HintClock()
@@ -74,35 +76,39 @@ class HintMaps:
 
     # Services
 
-    def configure(self, index: int, hints: Hints) -> None:
-        """How hints are used for a service from now on. Its hints stay."""
+    def configure(self, index: int, use: HintUse) -> bool:
+        """How hints are used for a service from now on. Its hints stay. Whether that is new."""
         row = self._rows[index]
-        if hints.idle:
-            self._configured.pop(index, None)
-            row[:] = 0
-            return
-        self._configured[index] = hints
-        words = hints.words(int(row.view(np.uint32)[_BOUNDED_UNTIL]) if hints.bound else 0)
+        if use.idle:
+            self._uses.pop(index, None)
+            words: tuple[int, ...] = (0,) * _WORDS
+        else:
+            self._uses[index] = use
+            until = int(row.view(np.uint32)[_BOUNDED_UNTIL])
+            words = use.words(until if use.hints.bound else 0)
+        if row.tolist() == list(words):
+            return False
         row[1:] = words[1:]
         row[0] = words[0]
+        return True
 
-    def of(self, index: int) -> Hints:
+    def of(self, index: int) -> HintUse:
         """As it was configured."""
-        return self._configured.get(index, UNHINTED)
+        return self._uses.get(index, UNUSED)
 
     def marked(self, index: int) -> int:
         """The index as a service's entry has it: whether its new flows are looked at closer."""
         row = self._rows[index]
-        learns = row.view(np.uint8)[_LEARN] != Learn.OFF
+        learns = row.view(np.uint8)[_LEARN] != 0
         return index | CONSTANTS["LEARNS"] if learns or row.view(np.uint32)[_SAMPLE] else index
 
     def drop(self, indices: Collection[int]) -> None:
         """These services are gone, and with them what the maps know by their index."""
         for index in indices:
-            self.configure(index, UNHINTED)
+            self.configure(index, UNUSED)
             self._cells[:, index] = 0
-        for keyed in (self._prefixes, self._cids):
-            keyed.remove_where(lambda index, _: index in indices)
+        for remove_where in (self._prefixes.remove_where, self._cids.remove_where):
+            remove_where(lambda index, _: index in indices)
 
     def keep(self, indices: Collection[int]) -> None:
         """All other services are gone."""
@@ -118,8 +124,8 @@ class HintMaps:
         self._pushed.forget(gone)
         learned = self._learned[:, :, 0]
         learned[of_numbers(learned, gone)] = 0
-        for keyed in (self._prefixes, self._cids):
-            keyed.remove_where(lambda _, word: (word >> 12 & 0x1FFFF) in numbers)
+        for remove_where in (self._prefixes.remove_where, self._cids.remove_where):
+            remove_where(lambda _, word: (word >> 12 & 0x1FFFF) in numbers)
 
     # Hints
 
@@ -164,14 +170,16 @@ class HintMaps:
         """Whether it had one."""
         return self._prefixes.remove(prefix_key(index, network))
 
-    def put_cid(self, index: int, rotation: int, server_id: bytes, number: int) -> None:
-        """Whose server id that is. Raises InvalidError and CapacityError."""
-        value, _ = self._entry(index, np.array([number]), 1, 1, False)
-        self._cids.put(cid_key(index, rotation, server_id), struct.pack("=Q", int(value[0])))
+    def set_server_ids(self, index: int, ids: Mapping[ServerId, int]) -> int:
+        """These server ids are of the backends with these numbers, and no others of the service.
 
-    def remove_cid(self, index: int, rotation: int, server_id: bytes) -> bool:
-        """Whether it was anybody's."""
-        return self._cids.remove(cid_key(index, rotation, server_id))
+        Returns how many writes that took. Raises InvalidError and CapacityError.
+        """
+        wanted = {
+            cid_key(index, each.rotation, each.id): self._word(index, number)
+            for each, number in ids.items()
+        }
+        return self._cids.set(index, wanted)
 
     def set_warmth(self, budgets: Mapping[int, int]) -> None:
         """How many warm connections backends have, by number: believed for two seconds."""
@@ -205,9 +213,9 @@ class HintMaps:
     def second(self, services: Mapping[int, PlacedService]) -> None:
         """To be called once a second: load bounds are renewed, what is past its time goes."""
         now = self.now()
-        for index, hints in self._configured.items():
-            if hints.bound and index in services:
-                self.loads.begin_second(services[index], hints)
+        for index, use in self._uses.items():
+            if use.hints.bound and index in services:
+                self.loads.begin_second(services[index], use.hints)
                 self._rows[index].view(np.uint32)[_BOUNDED_UNTIL] = now + RENEWED
         self._pushed.sweep(now)
 
@@ -228,6 +236,10 @@ class HintMaps:
     def reset_counts(self, index: int) -> None:
         """Zero those of an index that is given out anew."""
         self._cells[:, index] = 0
+
+    def _word(self, index: int, number: int) -> bytes:
+        value, _ = self._entry(index, np.array([number]), 1, 1, False)
+        return struct.pack("=Q", int(value[0]))
 
     def _hash(self, index: int, clients: Clients) -> Words:
         row = self._rows[index].view(np.uint8)

@@ -40,6 +40,11 @@ def cid_key(index: int, rotation: int, server_id: bytes) -> bytes:
     return _CID.pack((bytes([rotation << 5]) + server_id).ljust(16, b"\0"), index, 0)
 
 
+def index_of(key: bytes) -> int:
+    """That of the service whose server id it is."""
+    return int(_CID.unpack(key)[1])
+
+
 class KeyedHints:
     """One of these maps."""
 

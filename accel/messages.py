@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accel import guard_message
+from accel import message_form
 from accel.answers import (
     Attached,
     Attack,
@@ -23,7 +23,9 @@ from accel.answers import (
     Status,
 )
 from accel.guard import UNGUARDED
+from accel.hint import UNHINTED
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
+from accel.server_id import ServerId
 from accel.v1 import gateway_pb2, model_pb2
 
 PROTOCOLS = {Protocol.TCP: model_pb2.PROTOCOL_TCP, Protocol.UDP: model_pb2.PROTOCOL_UDP}
@@ -37,10 +39,10 @@ def service_message(**fields: Any) -> model_pb2.Service:
         given["protocol"] = PROTOCOLS[given["protocol"]]
     if "address" in given:
         given["address"] = str(given["address"])
-    guard = given.pop("guard", None)
+    settings = {name: given.pop(name) for name in ("guard", "hints") if name in given}
     message = model_pb2.Service(**given)
-    if guard is not None:
-        guard_message.put(message.guard, guard)
+    for name, value in settings.items():
+        message_form.put(getattr(message, name), value)
     return message
 
 
@@ -49,7 +51,11 @@ def backend_message(**fields: Any) -> model_pb2.Backend:
     given = {key: value for key, value in fields.items() if value is not None}
     if "address" in given:
         given["address"] = str(given["address"])
-    return model_pb2.Backend(**given)
+    ids = given.pop("server_ids", None)
+    message = model_pb2.Backend(**given)
+    if ids is not None:
+        message_form.put_items(message.server_ids, ids)
+    return message
 
 
 def of_service(service: Service) -> model_pb2.Service:
@@ -60,6 +66,7 @@ def of_service(service: Service) -> model_pb2.Service:
         protocol=service.protocol,
         ring_size=service.ring_size,
         guard=service.guard if service.guard != UNGUARDED else None,
+        hints=service.hints if service.hints != UNHINTED else None,
     )
 
 
@@ -72,6 +79,7 @@ def of_backend(backend: Backend) -> model_pb2.Backend:
         mode=backend.mode,
         gue_port=backend.gue_port,
         state=backend.state,
+        server_ids=backend.server_ids or None,
     )
 
 
@@ -82,7 +90,8 @@ def service(message: model_pb2.Service) -> Service:
         port=message.port,
         protocol=_PROTOCOL_OF[message.protocol],
         ring_size=message.ring_size,
-        guard=guard_message.guard_of(message, UNGUARDED, "service.guard"),
+        guard=message_form.given(message, "guard", UNGUARDED, "service.guard"),
+        hints=message_form.given(message, "hints", UNHINTED, "service.hints"),
         revision=message.revision,
     )
 
@@ -98,6 +107,7 @@ def reached(message: model_pb2.Backend) -> Reached:
             mode=Mode(message.mode),
             gue_port=message.gue_port,
             state=State(message.state),
+            server_ids=message_form.items(message.server_ids, ServerId),
             revision=message.revision,
         ),
         hop=Hop(

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from accel import server_id
 from accel.errors import InvalidError
 from accel.guard import UNGUARDED, Guard, Policy
+from accel.hint import UNHINTED, Hints
+from accel.server_id import ServerIds
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -59,6 +62,7 @@ class Service:
     protocol: Protocol
     ring_size: int = DEFAULT_RING_SIZE
     guard: Guard = UNGUARDED
+    hints: Hints = UNHINTED
     revision: int = 0
 
     @property
@@ -84,6 +88,13 @@ class Service:
                 f"{self.guard.policy.name.lower()} is for TCP: it is SYNs that are answered",
                 hint="leave it off, and limit datagrams by udp_rate with level on",
             )
+        self.hints.check(f"{path}.hints")
+        if self.protocol is not Protocol.UDP and self.hints.quic:
+            raise InvalidError(
+                f"{path}.hints.quic",
+                "is for UDP: it is QUIC that has connection ids",
+                hint="leave it out, or make the service one of UDP",
+            )
         return self
 
 
@@ -98,6 +109,7 @@ class Backend:
     mode: Mode = Mode.IPIP
     gue_port: int = DEFAULT_GUE_PORT
     state: State = State.UP
+    server_ids: ServerIds = ()
     revision: int = 0
 
     @property
@@ -112,6 +124,7 @@ class Backend:
         check_address(self.address, f"{path}.address")
         _check_range(self.weight, 1, 65535, f"{path}.weight")
         _check_range(self.gue_port, 1, 65535, f"{path}.gue_port")
+        server_id.check(self.server_ids, f"{path}.server_ids")
         return self
 
 
@@ -151,6 +164,7 @@ def check_desired(services: Iterable[Service], backends: Iterable[Backend]) -> D
         by_name[service.name] = service
         taken[service.key] = service.name
     by_key: dict[tuple[str, str], Backend] = {}
+    ids = server_id.Taken()
     for i, backend in enumerate(backends):
         backend.check(f"backends[{i}]")
         if backend.service not in by_name:
@@ -165,6 +179,9 @@ def check_desired(services: Iterable[Service], backends: Iterable[Backend]) -> D
                 f"{backend.name!r} stands there twice",
                 hint="give each backend of a service a name of its own",
             )
+        if backend.server_ids:
+            server_id.check_fit(by_name[backend.service], backend, f"backends[{i}].server_ids")
+            ids.take(backend, f"backends[{i}].server_ids")
         by_key[backend.key] = backend
     return Desired(services=by_name, backends=by_key)
 

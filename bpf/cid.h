@@ -14,6 +14,7 @@
 #define QUIC_ID_SHORT 1           /* where the destination's id is (RFC 8999 5) */
 #define QUIC_ID_LONG 6
 #define QUIC_HANDSHAKE 2
+#define LONGEST_CID 20 /* bytes (RFC 9000 17.2) */
 #define ROTATION(first) ((first) >> 5)
 #define CID_MASK 0xe0ffffffffffffffULL /* of its first eight bytes: the rotation, no length */
 
@@ -38,13 +39,14 @@ INLINE int admit_moved(struct packet *p, __u64 word)
 }
 
 /*
- * The server id of a packet's connection id; whether there is one. No packet that is ours is so
- * short that it ends before the longest id (RFC 9001 5.4.2).
+ * The server id of a packet's connection id: its length, -1 if there is none, 0 if the client chose
+ * the id. Where a header tells the id's length, room for the nonce must be in it. No packet that is
+ * ours is so short that it ends before the longest id (RFC 9001 5.4.2).
  */
 INLINE int read_cid(const struct packet *p, const struct hints *h, struct cid_key *key)
 {
 	__u8 *quic = p->transport + sizeof(struct udphdr), *id = quic + QUIC_ID_SHORT;
-	__u32 size, length = sizeof(key->id);
+	__u32 size, nonce, length = LONGEST_CID;
 	struct leading read;
 
 	if ((void *)(quic + QUIC_ID_LONG + sizeof(key->id)) > p->end)
@@ -56,14 +58,15 @@ INLINE int read_cid(const struct packet *p, const struct hints *h, struct cid_ke
 		length = quic[QUIC_ID_LONG - 1];
 	}
 	/* The rotation and `size` bytes behind it; the bits beside are cut off. */
-	size = h->cid_size[ROTATION(*id) & 7] & 15;
+	size = h->cid_size[ROTATION(*id)] & 15;
+	nonce = h->nonce_size[ROTATION(*id)] & 31;
 	copy_address(key->id, id);
 	read.high = __be64_to_cpu(key->id[0]) & CID_MASK;
 	read.low = __be64_to_cpu(key->id[1]);
 	read = cut_off(read, 128 - (size + 1) * 8);
 	key->id[0] = __cpu_to_be64(read.high);
 	key->id[1] = __cpu_to_be64(read.low);
-	return size < length ? size ?: -1 : -1;
+	return size && size + nonce < length ? size : -1;
 }
 
 /* The backend that the id names, or an outcome that says why not; none if there is nothing to read. */

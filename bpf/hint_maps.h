@@ -26,7 +26,8 @@ struct hints {
 	__u32 longest;       /* of a learned hint, whatever its use */
 	__u32 bounded_until; /* till when load bounds hold: user space renews it each second */
 	__u8 cid_size[8];    /* bytes of a server id, by configuration rotation; 0: none */
-	__u8 room[28];
+	__u8 nonce_size[8];  /* and of the nonce behind it */
+	__u8 room[20];
 	__u32 sample; /* TCP flows whose tag is below it are sampled */
 };
 SIZE_IS(struct hints, 64);

@@ -20,6 +20,7 @@ from accel.control.guard_keys import KeyRing
 from accel.control.guard_needs import HostNeeds
 from accel.control.guard_ticker import GuardTicker
 from accel.control.guards import Guards
+from accel.control.hinting import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
@@ -71,6 +72,7 @@ class Gateway:
         self.keys = keys or KeyRing()
         self._host = host or HostNeeds()
         self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
+        self.hinting = Hinting(data_path)
         self.samples = KeptSamples(data_path, clock)
         self.prefixes = PrefixBook(
             store=PrefixStore(store.path), data_path=data_path, carry_out=self._carry_out_prefixes
@@ -114,7 +116,7 @@ class Gateway:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
         self._spawn(self._tick())
-        self._spawn(self._ticker.prepare())
+        self._spawn(self._compile_ahead())
         self._spawn(self._ticker.run())
         self._spawn(self.prefixes.run())
 
@@ -184,6 +186,7 @@ class Gateway:
 
     def _put(self, services: Sequence[PlacedService], removed: Sequence[int] = ()) -> None:
         self.data_path.put(services, removed)
+        self.hinting.put(services, removed)
         self.guards.put(services, removed)
 
     def _placed(self, state: State, names: Iterable[str]) -> list[PlacedService]:
@@ -194,7 +197,8 @@ class Gateway:
 
         def sync() -> int:
             placed = self._placed(state, state.services)
-            return self.data_path.sync(placed) + self.guards.sync(placed)
+            writes = self.hinting.begin(placed) + self.data_path.sync(placed)
+            return writes + self.hinting.put_server_ids(placed) + self.guards.sync(placed)
 
         writes = await self._to_data_path(sync)
         self._behind = False
@@ -305,6 +309,10 @@ class Gateway:
         async with self._lock:
             if self._behind:
                 await self._sync()
+
+    async def _compile_ahead(self) -> None:
+        await self._ticker.prepare()
+        await self.hinting.prepare()
 
     async def _tick(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from accel import guard_message
+from accel import message_form
 from accel.control.attacks import Seen
 from accel.control.gateway import Gateway
 from accel.control.guards import Standing
@@ -85,7 +85,7 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         guard, standing = service.guard, gateway.guards.standing(index, service)
         limits = standing.thresholds
         into.service = name
-        guard_message.put(into.guard, guard)
+        message_form.put(into.guard, guard)
         into.state = _state(standing, guard.policy)
         into.problem = gateway.guards.problem(guard)
         into.answering = standing.phase.answering and not into.problem

@@ -15,6 +15,7 @@ from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection
 from accel.guards import GuardKeys
+from accel.hint import HintUse
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
@@ -22,10 +23,17 @@ from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.samples import Samples
+from accel.server_id import ServerId
 from accel.verdicts import Verdict
 
 Counts = Mapping[Verdict, tuple[int, int]]
 """Packets and bytes by verdict."""
+
+
+class HintMaps(Protocol):
+    """The maps of the hints; services are called by their index."""
+
+    def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int: ...
 
 
 class DataPath(Protocol):
@@ -53,6 +61,10 @@ class DataPath(Protocol):
     def prepare_prefixes(self) -> None: ...
     def prefix_actions(self, prefixes: Prefixes, /) -> Any: ...
     def lookup_prefix(self, address: Address, /) -> tuple[Network, bool] | None: ...
+    @property
+    def hints(self) -> HintMaps: ...
+    def set_hints(self, uses: Mapping[int, HintUse], /) -> int: ...
+    def prepare_hints(self) -> None: ...
     def set_guard_keys(self, keys: GuardKeys, /) -> None: ...
     def reset_backend(self, number: int, /) -> None: ...
     def reset_service(self, index: int, /) -> None: ...

@@ -5,7 +5,7 @@ A plan raises the errors of the write: InvalidError, NotFoundError, ExistsError,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
@@ -14,6 +14,7 @@ from typing import TypeVar
 from accel.control.state import Change, State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
 from accel.model import Backend, Service, check_desired
+from accel.server_id import Taken, check_fit, check_kept
 
 Plan = Callable[[State], list[Change]]
 T = TypeVar("T", Service, Backend)
@@ -48,6 +49,7 @@ def update_service(
         _expect(f"service {name!r}", before.revision, expected_revision)
         after = merge(before).check()
         _check_free(after, state)
+        check_kept(after, state.backends[name].values(), "service.hints.quic")
         return _changed(before, after)
 
     return plan
@@ -79,6 +81,7 @@ def create_backend(backend: Backend, *, expected_revision: int = 0) -> Plan:
             raise ExistsError(
                 "backend", f"{backend.service}/{backend.name}", hint="update it instead"
             )
+        _check_ids(backend, state)
         return [Change(before=None, after=backend)]
 
     return plan
@@ -92,7 +95,9 @@ def update_backend(
     def plan(state: State) -> list[Change]:
         before = state.backend(service, name)
         _expect(f"backend '{service}/{name}'", before.revision, expected_revision)
-        return _changed(before, merge(before).check())
+        after = merge(before).check()
+        _check_ids(after, state)
+        return _changed(before, after)
 
     return plan
 
@@ -130,6 +135,8 @@ def apply(
             if service.key in taken:
                 raise _not_free(f"services[{i}].address", taken[service.key])
         desired = check_desired(chain(services, kept), backends)
+        if not prune:
+            _check_kept_ids(services, backends, desired.backends.keys(), state)
         changes: list[Change] = []
         if prune:
             wanted = desired.backends
@@ -164,6 +171,31 @@ def _check_free(service: Service, state: State) -> None:
     for other in state.services.values():
         if other.key == service.key and other.name != service.name:
             raise _not_free("service.address", other.name)
+
+
+def _check_ids(backend: Backend, state: State) -> None:
+    others = state.backends[backend.service].values()
+    check_fit(state.services[backend.service], backend, "backend.server_ids")
+    Taken(b for b in others if b.name != backend.name).take(backend, "backend.server_ids")
+
+
+def _check_kept_ids(
+    services: Sequence[Service],
+    backends: Sequence[Backend],
+    named: Collection[tuple[str, str]],
+    state: State,
+) -> None:
+    """What is not named stays as it is, and its ids with it."""
+    kept = [b for b in state.every_backend() if b.server_ids and b.key not in named]
+    if not kept:
+        return
+    for i, service in enumerate(services):
+        check_kept(
+            service, [b for b in kept if b.service == service.name], f"services[{i}].hints.quic"
+        )
+    taken = Taken(kept)
+    for i, backend in enumerate(backends):
+        taken.take(backend, f"backends[{i}].server_ids")
 
 
 def _not_free(path: str, name: str) -> InvalidError:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from accel import guard_form
+from accel import form, server_id
 from accel.control.state import Object
 from accel.guard import UNGUARDED
+from accel.hint import UNHINTED
 from accel.model import Backend, Mode, Protocol, Service, parse_address
 from accel.model import State as BackendState
 
@@ -23,7 +24,8 @@ def columns(found: Object) -> tuple[Any, ...]:
             found.protocol.value,
             found.ring_size,
             found.revision,
-            json.dumps(guard_form.plain(found.guard, UNGUARDED)),
+            json.dumps(form.plain(found.guard, UNGUARDED)),
+            json.dumps(form.plain(found.hints, UNHINTED)),
         )
     return (
         found.service,
@@ -34,12 +36,13 @@ def columns(found: Object) -> tuple[Any, ...]:
         found.gue_port,
         found.state.value,
         found.revision,
+        json.dumps(server_id.plain(found.server_ids)),
     )
 
 
 def service_of(row: Sequence[Any]) -> Service:
-    """From the first columns of its table. Before there were guards the log had none."""
-    guard = json.loads(row[6]) if len(row) > 6 else {}
+    """From the first columns of its table. In the log they are as many as there were then."""
+    guard, hints = (json.loads(row[i]) if len(row) > i else {} for i in (6, 7))
     return Service(
         name=row[0],
         address=parse_address(row[1], "address"),
@@ -47,12 +50,13 @@ def service_of(row: Sequence[Any]) -> Service:
         protocol=Protocol(row[3]),
         ring_size=row[4],
         revision=row[5],
-        guard=guard_form.read(guard, UNGUARDED),
+        guard=form.read(guard, UNGUARDED),
+        hints=form.read(hints, UNHINTED),
     )
 
 
 def backend_of(row: Sequence[Any]) -> Backend:
-    """From the first columns of its table."""
+    """As service_of."""
     return Backend(
         service=row[0],
         name=row[1],
@@ -62,6 +66,7 @@ def backend_of(row: Sequence[Any]) -> Backend:
         gue_port=row[5],
         state=BackendState(row[6]),
         revision=row[7],
+        server_ids=server_id.read(json.loads(row[8])) if len(row) > 8 else (),
     )
 
 

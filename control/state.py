@@ -106,6 +106,12 @@ class State:
             raise CapacityError(
                 "slots of all rings", needed=slots, limit=limits.slots, option="--max-slots"
             )
+        if any(isinstance(c.after, Backend) and c.after.server_ids for c in changes):
+            ids = sum(len(b.server_ids) for below in backends.values() for b in below.values())
+            if ids > limits.backends:
+                raise CapacityError(
+                    "server ids", needed=ids, limit=limits.backends, option="--max-backends"
+                )
         gone = [change.before for change in changes if change.after is None]
         new = [change.after for change in changes if change.before is None]
         return State(

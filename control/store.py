@@ -53,10 +53,18 @@ ALTER TABLE services ADD COLUMN guard TEXT NOT NULL DEFAULT '{}';
 -- The highest rate without an attack that a guard has seen.
 CREATE TABLE quiet_rates (service TEXT PRIMARY KEY, rate REAL NOT NULL) WITHOUT ROWID;
 """
-_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA)
+_HINTS = """
+ALTER TABLE services ADD COLUMN hints TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE backends ADD COLUMN server_ids TEXT NOT NULL DEFAULT '{}';
+"""
+_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA, _HINTS)
 """What makes a file of each schema version of one of the version before; 0 is a new one."""
 SCHEMA_VERSION = len(_STEPS)
-_SERVICE = "name, address, port, protocol, ring_size, revision, guard, number, generation"
+_SERVICE = "name, address, port, protocol, ring_size, revision, guard, hints, number, generation"
+_BACKEND = (
+    "service, name, address, weight, mode, gue_port, state, revision, server_ids, "
+    "number, generation"
+)
 
 
 class Store:
@@ -121,7 +129,7 @@ class Store:
             services[service.name] = service
             backends[service.name] = {}
             indices[service.name] = Slot(number=row[-2], generation=row[-1])
-        for row in self._db.execute("SELECT * FROM backends ORDER BY service, name"):
+        for row in self._db.execute(f"SELECT {_BACKEND} FROM backends ORDER BY service, name"):
             backend = backend_of(row)
             backends[backend.service][backend.name] = backend
             numbers[backend.key] = Slot(number=row[-2], generation=row[-1])
@@ -237,7 +245,7 @@ class Store:
             ((s.name,) for s in gone if isinstance(s, Service)),
         )
         self._db.executemany(
-            f"INSERT OR REPLACE INTO services ({_SERVICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO services ({_SERVICE}) VALUES ({_marks(_SERVICE)})",
             (
                 (*columns(s), indices[s.name].number, indices[s.name].generation)
                 for s in made
@@ -245,7 +253,7 @@ class Store:
             ),
         )
         self._db.executemany(
-            "INSERT OR REPLACE INTO backends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO backends ({_BACKEND}) VALUES ({_marks(_BACKEND)})",
             (
                 (*columns(b), numbers[b.key].number, numbers[b.key].generation)
                 for b in made
@@ -298,3 +306,7 @@ class Store:
         return self._db.execute(
             "SELECT number, generation FROM freed WHERE kind = ? ORDER BY position", (kind,)
         )
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("?" for _ in columns.split(","))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from accel import guard_message
+from accel import message_form
 from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError
 from accel.guard import UNGUARDED
+from accel.hint import UNHINTED
 from accel.model import (
     DEFAULT_GUE_PORT,
     DEFAULT_RING_SIZE,
@@ -26,6 +27,7 @@ from accel.model import (
 )
 from accel.nexthop import Unresolved
 from accel.placed import NextHop
+from accel.server_id import ServerId, ServerIds, in_order
 from accel.v1 import gateway_pb2, model_pb2
 
 Hop = NextHop | Unresolved | None
@@ -77,7 +79,8 @@ def service_of(message: Any, path: str, addresses: Addresses, revision: int = 0)
         port=message.port,
         protocol=_known(_PROTOCOLS, message.protocol, f"{path}.protocol"),
         ring_size=message.ring_size or DEFAULT_RING_SIZE,
-        guard=guard_message.guard_of(message, UNGUARDED, f"{path}.guard"),
+        guard=message_form.given(message, "guard", UNGUARDED, f"{path}.guard"),
+        hints=message_form.given(message, "hints", UNHINTED, f"{path}.hints"),
         revision=revision,
     )
 
@@ -92,6 +95,7 @@ def backend_of(message: Any, path: str, addresses: Addresses, revision: int = 0)
         mode=_known(_MODES, message.mode or model_pb2.MODE_IPIP, f"{path}.mode"),
         gue_port=message.gue_port or DEFAULT_GUE_PORT,
         state=_known(_STATES, message.state or model_pb2.BACKEND_STATE_UP, f"{path}.state"),
+        server_ids=_server_ids_of(message) if message.HasField("server_ids") else (),
         revision=revision,
     )
 
@@ -123,7 +127,9 @@ def merge_service(message: Any) -> Callable[[Service], Service]:
             given["protocol"] = _known(_PROTOCOLS, message.protocol, "service.protocol")
         if message.ring_size:
             given["ring_size"] = message.ring_size
-        given["guard"] = guard_message.guard_of(message, before.guard, "service.guard")
+        for name in ("guard", "hints"):
+            was = getattr(before, name)
+            given[name] = message_form.given(message, name, was, f"service.{name}")
         return replace(before, **given)
 
     return merge
@@ -144,9 +150,15 @@ def merge_backend(message: Any) -> Callable[[Backend], Backend]:
             given["gue_port"] = message.gue_port
         if message.state:
             given["state"] = _known(_STATES, message.state, "backend.state")
+        if message.HasField("server_ids"):
+            given["server_ids"] = _server_ids_of(message)
         return replace(before, **given)
 
     return merge
+
+
+def _server_ids_of(message: Any) -> ServerIds:
+    return in_order(message_form.items(message.server_ids, ServerId))
 
 
 def protocol_of(number: int, path: str) -> Protocol:
@@ -171,7 +183,8 @@ def put_service(into: Any, service: Service) -> None:
     into.protocol = _PROTOCOLS_OUT[service.protocol]
     into.ring_size = service.ring_size
     into.revision = service.revision
-    guard_message.put_guard(into, service.guard)
+    message_form.put_unless(UNGUARDED, into, "guard", service.guard)
+    message_form.put_unless(UNHINTED, into, "hints", service.hints)
 
 
 def put_backend(into: Any, backend: Backend, hop: Hop) -> None:
@@ -184,6 +197,8 @@ def put_backend(into: Any, backend: Backend, hop: Hop) -> None:
     into.gue_port = backend.gue_port
     into.state = _STATES_OUT[backend.state]
     into.revision = backend.revision
+    if backend.server_ids:
+        message_form.put_items(into.server_ids, backend.server_ids)
     if backend.mode is Mode.LOCAL:
         into.next_hop.resolved = True
     elif isinstance(hop, NextHop):

@@ -91,7 +91,11 @@ def _differences(before: Any, after: Any, within: str = "") -> Iterable[str]:
         if is_dataclass(old):
             yield from _differences(old, new, f"{within}{field.name}.")
         else:
-            yield f"{within}{field.name} {plain(old)} -> {plain(new)}"
+            yield f"{within}{field.name} {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> Any:
+    return (" ".join(map(str, value)) or "none") if isinstance(value, tuple) else plain(value)
 
 
 def _hop(value: Service | Reached | None) -> str:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import fields
 
-from accel import guard_form
+from accel import form
 from accel.cli.output import Table, amount, blocks
 from accel.guard import Guard, SourceRate
 from accel.guard_answers import GuardSample, GuardState, GuardStatus
@@ -25,8 +25,8 @@ def _text(value: object) -> str:
         each = (
             f"{value.source.per_second or 'no limit'}, prefix {value.prefix.per_second or 'none'}"
         )
-        return f"{guard_form.word(value.level)}: {each}"
-    return guard_form.word(value) if isinstance(value, enum.Enum) else str(value)
+        return f"{form.word(value.level)}: {each}"
+    return form.word(value) if isinstance(value, enum.Enum) else str(value)
 
 
 def at_work(status: GuardStatus) -> bool:
@@ -41,7 +41,7 @@ def status(found: Iterable[GuardStatus]) -> str:
         (
             s.service,
             s.guard.mode.label,
-            guard_form.word(s.guard.policy),
+            form.word(s.guard.policy),
             _state(s),
             *(amount(rate) for rate in _rates(s)),
         )
@@ -76,7 +76,7 @@ def status(found: Iterable[GuardStatus]) -> str:
 
 
 def _state(status: GuardStatus) -> str:
-    word = guard_form.word(status.state)
+    word = form.word(status.state)
     if status.seconds is None:
         return word
     word = "always" if status.answering and status.state is GuardState.QUIET else word

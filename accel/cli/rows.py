@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from accel import server_id
 from accel.answers import Reached
 from accel.cli.endpoint import endpoint
 from accel.cli.output import Table, plain
@@ -21,7 +22,8 @@ def plain_service(service: Service) -> dict[str, Any]:
 def plain_backend(reached: Reached) -> dict[str, Any]:
     """The keys of a backend in the configuration, its service, revision and next hop."""
     value: dict[str, Any] = plain(reached.backend)
-    return {**value, "next_hop": plain(reached.hop)}
+    ids = server_id.plain(reached.backend.server_ids)
+    return {**value, "server_ids": ids, "next_hop": plain(reached.hop)}
 
 
 def services(found: Iterable[Service], backends: Iterable[Reached]) -> Table:

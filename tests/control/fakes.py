@@ -24,6 +24,7 @@ from accel.guard import OFF, Level, Rule, Stance
 from accel.guard_counts import Counted, Selection
 from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
+from accel.hint import UNUSED, HintUse
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
@@ -31,6 +32,7 @@ from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.samples import SAMPLE, Samples
+from accel.server_id import ServerId
 from accel.verdicts import Verdict
 
 UNREACHABLE = ipaddress.ip_network("10.99.0.0/16")
@@ -51,6 +53,8 @@ class FakeDataPath:
         self.counted: dict[int, dict[Counted, int]] = {}
         self.samples = np.zeros(0, SAMPLE)
         self.keys: list[GuardKeys] = []
+        self.uses: dict[int, HintUse] = {}
+        self.hints = FakeHints()
         self.prefixes: dict[Network, bool] = {}
         self._attachments: dict[str, Attachment] = {}
 
@@ -130,6 +134,14 @@ class FakeDataPath:
         best = max(found, key=lambda n: n.prefixlen, default=None)
         return None if best is None else (best, self.prefixes[best])
 
+    def set_hints(self, uses: Mapping[int, HintUse], /) -> int:
+        changed = {i: use for i, use in uses.items() if use != self.uses.get(i, UNUSED)}
+        self.uses.update(changed)
+        return len(changed)
+
+    def prepare_hints(self) -> None:
+        """Nothing to compile."""
+
     def set_guard_keys(self, keys: GuardKeys, /) -> None:
         self.keys.append(keys)
 
@@ -203,6 +215,19 @@ class FakeDataPath:
 
     def close(self) -> None:
         pass
+
+
+class FakeHints:
+    """As it was told: whose server ids there are, by the service's index."""
+
+    def __init__(self) -> None:
+        self.server_ids: dict[int, dict[ServerId, int]] = {}
+
+    def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int:
+        before = self.server_ids.pop(index, {})
+        if ids:
+            self.server_ids[index] = dict(ids)
+        return len(before.items() ^ ids.items())
 
 
 class FakeFollower:

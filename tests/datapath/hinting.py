@@ -10,12 +10,22 @@ from packets import LINK, tcp, to_api, udp
 from rig import Rig
 from world import CLIENT4, WAYS
 
-from accel.hint import Hints, Kind
+from accel.hint import Hints, HintUse, Kind, QuicId, Shard, ShardKey
 from accel.hint_values import Clients, Seen
+from accel.server_id import ServerId
 
 POOL = WAYS["pool"]
 TCP4, TCP6, UDP4, OTHER = "pool-tcp4", "pool-tcp6", "pool-udp4", "ipip4-tcp4"
-PLAIN = Hints(pushed=True, holdout=0, bound=0)
+PLAIN = Hints(holdout=0, bound=0)
+
+
+def shard(key: ShardKey, size: int) -> Shard:
+    return Shard(key=key, size=size)
+
+
+def quic(size: int, rotation: int = 0, nonce: int = 4) -> QuicId:
+    """A form of connection ids."""
+    return QuicId(rotation=rotation, server_id_length=size, nonce_length=nonce)
 
 
 def syn(client: str = CLIENT4, port: int = 40001) -> bytes:
@@ -55,11 +65,16 @@ class Hinted:
     def numbers(self) -> list[int]:
         return self.rig.world.numbers(self.service)
 
-    def use(self, hints: Hints = PLAIN, **changes: object) -> None:
-        """From now on hints are used so."""
+    def use(self, hints: Hints = PLAIN, *, there: Kind = Kind.PUSHED, **changes: object) -> None:
+        """From now on hints are used so; `there` are those of PUSHED and PREFIX."""
         hints = replace(hints, **changes)  # type: ignore[arg-type]
         hints.check()
-        self.rig.datapath.set_hints({self.index: hints})
+        self.rig.datapath.set_hints({self.index: HintUse(hints=hints, there=there)})
+
+    def set_ids(self, number: int, *ids: bytes, rotation: int = 0) -> None:
+        """These server ids are of that backend; others are nobody's."""
+        of = {ServerId(rotation=rotation, id=each): number for each in ids}
+        self.hints.set_server_ids(self.index, of)
 
     def push(self, number: int, *clients: str, **more: object) -> None:
         """These clients are to go to that backend."""

@@ -165,7 +165,7 @@ def test_a_refused_hint_falls_through_to_the_base_choice(hinted: Hinted, name: s
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_hint_falls_through_to_the_next(hinted: Hinted, name: str) -> None:
     happens, _ = REFUSED[name]
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     first, second = (n for n in hinted.numbers if n != hinted.chosen(syn())[0])
     hinted.push(first)
     hinted.hints.put_prefix(hinted.index, NET4, second, lifetime=1000)
@@ -194,7 +194,7 @@ def test_also_a_required_hint_is_refused_by_state(hinted: Hinted, require: bool)
 
 
 def test_the_longest_prefix_decides(hinted: Hinted) -> None:
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     a, b, _ = hinted.numbers
     hinted.hints.put_prefix(hinted.index, ip_network("198.0.0.0/8"), a, lifetime=1000)
     hinted.hints.put_prefix(hinted.index, NET4, b, lifetime=1000)
@@ -208,7 +208,7 @@ def test_the_longest_prefix_decides(hinted: Hinted) -> None:
 @pytest.mark.parametrize("why", ["EXPIRED", "STALE", "DOWN"])
 def test_a_prefix_s_hint_is_refused_as_others_are(rig: Rig, why: str) -> None:
     hinted = Hinted(rig, TCP6)
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     wanted = other(hinted, CLIENT6)
     hinted.hints.put_prefix(hinted.index, NET6, wanted, lifetime=1)
     assert hinted.chosen(syn(CLIENT6)) == (wanted, "PREFIX")
@@ -252,7 +252,7 @@ def left(hinted: Hinted) -> int:
 
 def test_a_refused_or_unused_hint_is_that_of_its_own_service_only(hinted: Hinted) -> None:
     foreign = hinted.rig.world.numbers(UDP4)[0]
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     with pytest.raises(InvalidError, match="own service"):
         hinted.push(foreign)
     with pytest.raises(InvalidError, match="own service"):

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, syn
+from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, shard, syn
 from rig import LIMITS, Rig
 from world import CLIENT4, World
 
 from accel.datapath import DataPath
-from accel.hint import Affinity, Hints, Kind, ShardKey
+from accel.hint import Affinity, Hints, HintUse, Kind, ShardKey
 
-NONE = Hints(pushed=True, holdout=0, bound=0)
+NONE = Hints(holdout=0, bound=0)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_by_prefix_the_base_choice_is_one_for_a_24(hinted: Hinted) -> None:
 @pytest.mark.parametrize("key", [ShardKey.SOURCE, ShardKey.SERVICE, ShardKey.PORT])
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_shard_has_a_few_backends(hinted: Hinted, key: ShardKey, size: int) -> None:
-    hinted.use(shard=key, shard_size=size)
+    hinted.use(shard=shard(key, size))
     few = {
         ShardKey.SOURCE: [syn(CLIENT4, port) for port in range(1, 60)],
         ShardKey.SERVICE: [syn(nth(i), i + 1) for i in range(60)],
@@ -63,11 +63,11 @@ def test_two_gateways_agree_on_the_base_choice(rig: Rig) -> None:
         for hints in (
             replace(NONE, affinity=Affinity.CLIENT, holdout=10),
             replace(NONE, affinity=Affinity.PREFIX),
-            replace(NONE, shard=ShardKey.SOURCE, shard_size=2),
+            replace(NONE, shard=shard(ShardKey.SOURCE, 2)),
             NONE,
         ):
-            hinted.use(hints)
-            second.set_hints({hinted.index: hints})
+            hinted.use(hints, there=Kind(0))
+            second.set_hints({hinted.index: HintUse(hints=hints)})
             for i in range(500):
                 frame = syn(nth(i * 7919), 1 + i)
                 assert second.run(frame).backend == rig.trace(frame).backend
@@ -200,7 +200,7 @@ def test_warmth_is_not_believed_for_long(hinted: Hinted) -> None:
 
 
 def test_hints_come_before_warmth(hinted: Hinted) -> None:
-    hinted.use(warm=True, pushed=True)
+    hinted.use(warm=True)
     warm, wanted, _ = hinted.numbers
     hinted.hints.set_warmth({warm: 100})
     hinted.push(wanted)

@@ -9,6 +9,7 @@ from hinting import TCP4, Hinted, nth, syn
 from rig import Rig
 
 from accel.errors import CapacityError
+from accel.hint import Kind
 
 NET4 = ip_network("198.51.100.0/24")
 
@@ -19,7 +20,7 @@ def hinted(rig: Rig) -> Hinted:
 
 
 def test_a_generation_that_begins_anew_takes_all_hints_along(hinted: Hinted) -> None:
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     wanted = hinted.numbers[0]
     hinted.rig.world.change(hinted.service, wanted, generation=0)
     hinted.rig.place()
@@ -58,7 +59,7 @@ def test_what_is_past_its_time_is_swept_away(hinted: Hinted) -> None:
 
 
 def test_hints_of_services_that_are_gone_go_with_them(hinted: Hinted) -> None:
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     hinted.hints.put_prefix(hinted.index, NET4, hinted.numbers[0], lifetime=1000)
     hinted.connect()
     index = hinted.index
@@ -67,6 +68,6 @@ def test_hints_of_services_that_are_gone_go_with_them(hinted: Hinted) -> None:
     assert hinted.hints.of(index).idle
     assert not hinted.hints.active
     hinted.rig.reset()
-    hinted.use(prefixes=True)
+    hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     assert hinted.outcomes() == {}
     assert hinted.chosen(syn())[1] == "BASE"

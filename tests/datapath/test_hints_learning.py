@@ -19,7 +19,7 @@ TRUE, SPOOFED = 300, 20_000
 @pytest.fixture
 def hinted(rig: Rig) -> Hinted:
     hinted = Hinted(rig)
-    hinted.use(pushed=False, learn=Learn.ALL)
+    hinted.use(there=Kind(0), learn=Learn.ALL)
     return hinted
 
 
@@ -50,7 +50,7 @@ def test_a_client_that_returns_from_another_port_lands_where_it_was(hinted: Hint
 @pytest.mark.parametrize("service", [TCP6, UDP4])
 def test_over_ipv6_and_udp_too(rig: Rig, service: str) -> None:
     hinted = Hinted(rig, service)
-    hinted.use(pushed=False, learn=Learn.ALL)
+    hinted.use(there=Kind(0), learn=Learn.ALL)
     if service == TCP6:
         number = hinted.talk(CLIENT6)
         assert hinted.chosen(syn(CLIENT6, 2)) == (number, "LEARNED")
@@ -104,7 +104,7 @@ def test_the_held_out_are_not_learned_from(hinted: Hinted) -> None:
 
 
 def test_of_exceptions_only_who_is_elsewhere_is_learned(hinted: Hinted) -> None:
-    hinted.use(pushed=True, learn=Learn.EXCEPTIONS, affinity=Affinity.CLIENT)
+    hinted.use(learn=Learn.EXCEPTIONS, affinity=Affinity.CLIENT)
     base = hinted.talk()
     assert learned(hinted) == 0
     elsewhere = next(n for n in hinted.numbers if n != base)
@@ -193,7 +193,7 @@ def test_a_learned_hint_is_refused_as_others_are(
 
 
 def test_what_is_pushed_comes_before_what_is_learned(hinted: Hinted) -> None:
-    hinted.use(pushed=True, learn=Learn.ALL)
+    hinted.use(learn=Learn.ALL)
     number = hinted.talk()
     wanted = next(n for n in hinted.numbers if n != number)
     hinted.push(wanted)

@@ -17,7 +17,7 @@ from scapy.all import ICMP, IP, TCP
 from world import API4, CLIENT4, GENERATION, WAYS
 
 from accel.guard import Level, Rule
-from accel.hint import Affinity, Hints, Learn, ShardKey
+from accel.hint import Affinity, Hints, Kind, Learn, Shard, ShardKey
 from accel.model import State
 from accel.prefix_list import Prefixes
 
@@ -29,6 +29,7 @@ class Config:
     """How hints are used, what was pushed, how the backends are, how loaded."""
 
     hints: Hints
+    there: Kind
     pushed: tuple[tuple[int, int, bool], ...]  # client, backend, required
     states: tuple[State, ...]
     generations: tuple[int, ...]
@@ -39,17 +40,15 @@ configs = st.builds(
     Config,
     st.builds(
         Hints,
-        pushed=st.booleans(),
-        prefixes=st.booleans(),
         warm=st.booleans(),
         affinity=st.sampled_from(Affinity),
         learn=st.sampled_from((Learn.OFF, Learn.ALL)),
-        shard=st.just(ShardKey.SOURCE),
-        shard_size=st.integers(1, 3),
+        shard=st.builds(Shard, key=st.just(ShardKey.SOURCE), size=st.integers(1, 3)),
         holdout=st.sampled_from((0.0, 30.0)),
         bound=st.sampled_from((0.0, 1.5)),
         floor=st.just(1),
     ),
+    st.sampled_from((Kind(0), Kind.PUSHED, Kind.PREFIX, Kind.PUSHED | Kind.PREFIX)),
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2), st.booleans()), max_size=8).map(tuple),
     st.tuples(st.just(State.UP), st.sampled_from(State), st.sampled_from(State)),
     st.tuples(*[st.integers(GENERATION, GENERATION + 1)] * 3),
@@ -60,7 +59,7 @@ configs = st.builds(
 def arrange(rig: Rig, config: Config, service: str) -> Hinted:
     rig.reset()
     hinted = Hinted(rig, service)
-    hinted.use(config.hints)
+    hinted.use(config.hints, there=config.there)
     for client, backend, required in config.pushed:
         hinted.push(hinted.numbers[backend], CLIENTS[client], require=required)
     for number, state, generation in zip(

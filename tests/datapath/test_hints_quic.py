@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hinting import UDP4, Hinted, datagram
+from hinting import UDP4, Hinted, datagram, quic
 from rig import Rig
 from world import GENERATION
 
 from accel.errors import InvalidError
-from accel.hint import LONGEST_ID
+from accel.hint import LONGEST_ID, NONCES
 from accel.model import State
+from accel.server_id import ServerId
 
 V1, V2 = 1, 0x6B3343CF
 INITIAL, ZERO_RTT, HANDSHAKE = range(3)
@@ -52,68 +53,105 @@ def other(hinted: Hinted) -> int:
 @pytest.mark.parametrize("rotation", [0, 3, 6])
 @pytest.mark.parametrize("size", SIZES)
 def test_a_server_id_of_each_length_is_read(hinted: Hinted, size: int, rotation: int) -> None:
-    sizes = [0] * 7
-    sizes[rotation] = size
-    hinted.use(cid_sizes=tuple(sizes))
+    hinted.use(quic=(quic(size, rotation),))
     wanted = other(hinted)
-    hinted.hints.put_cid(hinted.index, rotation, server_id(size), wanted)
-    for nonce in (b"", b"n", b"another!"):
+    hinted.set_ids(wanted, server_id(size), rotation=rotation)
+    for nonce in (b"nonc", b"other", b"another!"):
         cid = connection_id(server_id(size), rotation, nonce)
         assert hinted.chosen(datagram(data=short(cid))) == (wanted, "CID")
         if len(cid) <= 20:
             packet = long(cid, HANDSHAKE)
             assert hinted.chosen(datagram(data=packet)) == (wanted, "CID")
-    # Another id, another rotation, an id that ends before the server's does.
+    # Another id, another rotation, an id that ends before the nonce does.
     wrong = bytes(size - 1) + b"\xff"
     for cid in (connection_id(wrong, rotation), connection_id(server_id(size), (rotation + 1) % 7)):
         assert hinted.chosen(datagram(data=short(cid)))[1] == "CID_UNROUTABLE"
-    cut = connection_id(server_id(size), rotation, b"")[:-1]
+    cut = connection_id(server_id(size), rotation, b"non")
     assert hinted.chosen(datagram(data=long(cut, HANDSHAKE)))[1] == "CID_UNROUTABLE"
+
+
+@pytest.mark.parametrize("nonce", [*range(NONCES[0], NONCES[1] + 1)])
+def test_a_long_header_has_room_for_the_nonce(hinted: Hinted, nonce: int) -> None:
+    """draft-ietf-quic-load-balancers: an id that is shorter than its form says is unroutable."""
+    forms = [quic(size, nonce=nonce) for size in (1, 19 - nonce) if 1 <= size <= LONGEST_ID]
+    for form in forms:
+        hinted.use(quic=(form,))
+        wanted = other(hinted)
+        ident = server_id(form.server_id_length)
+        hinted.set_ids(wanted, ident)
+        for length in range(21):
+            cid = connection_id(ident, 0, bytes(nonce + 1))[:length]
+            packet = datagram(data=long(cid, HANDSHAKE))
+            if length >= form.length:
+                assert hinted.chosen(packet) == (wanted, "CID")
+            else:
+                assert hinted.chosen(packet)[1] == "CID_UNROUTABLE"
+        # A short header does not tell how long its id is.
+        assert hinted.chosen(datagram(data=short(connection_id(ident)))) == (wanted, "CID")
+
+
+def test_each_rotation_has_its_form(hinted: Hinted) -> None:
+    first, second = quic(2, rotation=1, nonce=4), quic(2, rotation=5, nonce=9)
+    hinted.use(quic=(first, second))
+    ids = {
+        ServerId(rotation=form.rotation, id=server_id(2)): n
+        for form, n in zip((first, second), hinted.numbers, strict=False)
+    }
+    assert hinted.hints.set_server_ids(hinted.index, ids) == 2
+    assert hinted.hints.set_server_ids(hinted.index, ids) == 0
+    for form, wanted in zip((first, second), hinted.numbers, strict=False):
+        cid = connection_id(server_id(2), form.rotation, bytes(form.nonce_length))
+        assert hinted.chosen(datagram(data=long(cid, HANDSHAKE))) == (wanted, "CID")
+        packet = datagram(data=long(cid[:-1], HANDSHAKE))
+        assert hinted.chosen(packet)[1] == "CID_UNROUTABLE"
+    assert hinted.hints.set_server_ids(hinted.index, {}) == 2
+    cid = connection_id(server_id(2), 5, bytes(9))
+    assert hinted.chosen(datagram(data=long(cid, HANDSHAKE)))[1] == "CID_UNROUTABLE"
 
 
 @pytest.mark.parametrize("version", [V1, V2, 0x1A2A3A4A])
 @pytest.mark.parametrize("kind", [INITIAL, ZERO_RTT])
 def test_what_the_client_chose_is_no_server_id(hinted: Hinted, kind: int, version: int) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     wanted = other(hinted)
-    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    hinted.set_ids(wanted, server_id(4))
     packet = long(connection_id(server_id(4)), kind, version)
     assert hinted.chosen(datagram(data=packet))[1] == "BASE"
 
 
 def test_types_of_version_2_are_its_own(hinted: Hinted) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     wanted = other(hinted)
-    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    hinted.set_ids(wanted, server_id(4))
     packet = long(connection_id(server_id(4)), HANDSHAKE, V2)
     assert hinted.chosen(datagram(data=packet)) == (wanted, "CID")
 
 
 def test_a_connection_that_has_moved_is_found_and_stays(hinted: Hinted) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     number = other(hinted)
-    hinted.hints.put_cid(hinted.index, 0, server_id(4), number)
+    hinted.set_ids(number, server_id(4))
     moved = datagram("203.0.113.9", 5, short(connection_id(server_id(4))))
     assert hinted.went(moved) == number
     assert hinted.rig.trace(moved).known_flow
     assert hinted.outcomes() == {"CID": 1}
-    assert hinted.hints.remove_cid(hinted.index, 0, server_id(4))
+    hinted.set_ids(number)
     assert hinted.went(moved) == number
 
 
 def test_a_known_flow_is_not_moved_by_an_id(hinted: Hinted) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     wanted = other(hinted)
     base = hinted.went(datagram())
-    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    hinted.set_ids(wanted, server_id(4))
     assert hinted.went(datagram(data=short(connection_id(server_id(4))))) == base
 
 
 @pytest.mark.parametrize("state", [State.DRAIN, State.DOWN, None])
 def test_a_backend_that_drains_keeps_what_has_moved(hinted: Hinted, state: State | None) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     wanted = other(hinted)
-    hinted.hints.put_cid(hinted.index, 0, server_id(4), wanted)
+    hinted.set_ids(wanted, server_id(4))
     generation = GENERATION if state else GENERATION + 1
     hinted.rig.world.change(UDP4, wanted, state=state or State.UP, generation=generation)
     hinted.rig.place()
@@ -129,7 +167,7 @@ def test_a_backend_that_drains_keeps_what_has_moved(hinted: Hinted, state: State
 
 
 def test_a_hint_is_followed_where_the_id_leads_nowhere(hinted: Hinted) -> None:
-    hinted.use(cid_sizes=(4,), pushed=True)
+    hinted.use(quic=(quic(4),))
     wanted = other(hinted)
     hinted.push(wanted)
     frame = datagram(data=short(connection_id(server_id(4))))
@@ -138,7 +176,7 @@ def test_a_hint_is_followed_where_the_id_leads_nowhere(hinted: Hinted) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 5, 20, 21])
 def test_what_is_too_short_for_an_id_goes_by_the_base_choice(hinted: Hinted, length: int) -> None:
-    hinted.use(cid_sizes=(4,))
+    hinted.use(quic=(quic(4),))
     base, _ = hinted.chosen(datagram(data=b""))
     frame = datagram(data=short(connection_id(server_id(4)))[:length])
     assert hinted.chosen(frame) == (base, "BASE")
@@ -147,4 +185,4 @@ def test_what_is_too_short_for_an_id_goes_by_the_base_choice(hinted: Hinted, len
 @pytest.mark.parametrize(("rotation", "size"), [(7, 4), (-1, 4), (0, 0), (0, 16)])
 def test_what_is_no_server_id_is_refused(hinted: Hinted, rotation: int, size: int) -> None:
     with pytest.raises(InvalidError, match="server_id"):
-        hinted.hints.put_cid(hinted.index, rotation, bytes(size), hinted.numbers[0])
+        hinted.set_ids(hinted.numbers[0], bytes(size), rotation=rotation)

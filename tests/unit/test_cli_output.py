@@ -25,6 +25,7 @@ from accel.cli.main import main
 from accel.cli.output import Table, plain, size
 from accel.cli.stats import rates, text
 from accel.guard import UNGUARDED
+from accel.hint import UNHINTED
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
 
 API = Service(
@@ -105,6 +106,7 @@ def test_json_and_yaml_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
             "protocol": "tcp",
             "ring_size": 65537,
             "guard": plain(UNGUARDED),
+            "hints": plain(UNHINTED),
             "revision": 7,
         }
     ]

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from accel import config
 from accel.errors import InvalidError
+from accel.form import word
 from accel.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
-from accel.guard_form import word
+from accel.hint import UNHINTED, Affinity, Hints, Learn, QuicId, Shard, ShardKey
 from accel.model import Backend, Desired, Mode, Protocol, Service, State, parse_address
+from accel.server_id import ServerId
 
 GOOD = """\
 services:
@@ -32,6 +35,15 @@ services:
       on_rate: 50000
       flags: "on"
       syn_rate: {level: monitor, source: {per_second: 20, burst: 100}}
+    hints:
+      affinity: client
+      learn: exceptions
+      shard: {key: source, size: 3}
+      warm: true
+      key4: 24
+      lifetime: 600
+      holdout: 5
+      bound: 1.25
     mode: gue
     backends:
       - {name: a, address: 10.0.0.11, weight: 50}
@@ -44,6 +56,12 @@ services:
     address: 2001:db8::53
     port: 0
     protocol: udp
+    hints:
+      quic:
+        - {rotation: 0, server_id_length: 4, nonce_length: 8}
+        - {rotation: 5, server_id_length: 1, nonce_length: 4}
+    backends:
+      - {name: c, address: 10.0.0.13, server_ids: {0: "01020304", 5: ff}}
 """
 
 
@@ -65,9 +83,28 @@ def test_reads_every_key() -> None:
                     level=GuardLevel.MONITOR, source=Rate(per_second=20, burst=100)
                 ),
             ),
+            hints=Hints(
+                affinity=Affinity.CLIENT,
+                learn=Learn.EXCEPTIONS,
+                shard=Shard(key=ShardKey.SOURCE, size=3),
+                warm=True,
+                key4=24,
+                lifetime=600,
+                holdout=5.0,
+                bound=1.25,
+            ),
         ),
         "dns": Service(
-            name="dns", address=parse_address("2001:db8::53", ""), port=0, protocol=Protocol.UDP
+            name="dns",
+            address=parse_address("2001:db8::53", ""),
+            port=0,
+            protocol=Protocol.UDP,
+            hints=Hints(
+                quic=(
+                    QuicId(rotation=0, server_id_length=4, nonce_length=8),
+                    QuicId(rotation=5, server_id_length=1, nonce_length=4),
+                )
+            ),
         ),
     }
     assert desired.backends == {
@@ -86,10 +123,26 @@ def test_reads_every_key() -> None:
             gue_port=7000,
             state=State.DRAIN,
         ),
+        ("dns", "c"): Backend(
+            service="dns",
+            name="c",
+            address=parse_address("10.0.0.13", ""),
+            server_ids=(ServerId(rotation=0, id=b"\1\2\3\4"), ServerId(rotation=5, id=b"\xff")),
+        ),
     }
 
 
 HEAD = "services:\n- name: api\n  address: 192.0.2.1\n  port: 80\n"
+QUIC = (
+    HEAD
+    + """\
+  protocol: udp
+  hints:
+    quic:
+    - {rotation: 0, nonce_length: 8, server_id_length: 4}
+"""
+)
+IDS = QUIC + "  backends:\n  - {name: a, address: 10.0.0.1, server_ids: "
 
 
 @pytest.mark.parametrize(
@@ -122,6 +175,37 @@ HEAD = "services:\n- name: api\n  address: 192.0.2.1\n  port: 80\n"
             "services[0].guard.syn_rate.source.per_second",
             7,
             "0 to 1000000",
+        ),
+        (HEAD + "  hints: {learn: exceptions}\n", "services[0].hints.learn", 5, "base choice"),
+        (HEAD + "  hints: {warm: 1}\n", "services[0].hints.warm", 5, "true nor false"),
+        (HEAD + "  hints: {warm: 'true'}\n", "services[0].hints.warm", 5, "true nor false"),
+        (HEAD + "  hints: {bound: a}\n", "services[0].hints.bound", 5, "not a number"),
+        (HEAD + "  hints: {bound: .nan}\n", "services[0].hints.bound", 5, "not a number"),
+        (HEAD + "  hints: {bound: 1e999}\n", "services[0].hints.bound", 5, "not a number"),
+        (HEAD + "  hints: {bound: 1}\n", "services[0].hints.bound", 5, "above 1"),
+        (HEAD + "  hints: {shard: {key: port}}\n", "services[0].hints.shard.size", 5, "1 to 255"),
+        (HEAD + "  hints: {quic: 1}\n", "services[0].hints.quic", 5, "not a list"),
+        (
+            HEAD + "  hints:\n    quic:\n    - {}\n",
+            "services[0].hints.quic[0].rotation",
+            7,
+            "missing",
+        ),
+        (QUIC.replace("4}", "16}"), "services[0].hints.quic[0].server_id_length", 8, "1 to 15"),
+        (QUIC.replace("8, ", "16, "), "services[0].hints.quic[0].nonce_length", 8, "above 19"),
+        (QUIC.replace("udp", "tcp"), "services[0].hints.quic", 7, "is for UDP"),
+        (IDS + "{0: a1b2c3}}\n", "services[0].backends[0].server_ids.0", 10, "has 3 bytes"),
+        (IDS + "{0: a1b2c3d}}\n", "services[0].backends[0].server_ids.0", 10, "hexadecimal"),
+        (IDS + "{0: a1 b2c3d4}}\n", "services[0].backends[0].server_ids.0", 10, "hexadecimal"),
+        (IDS + "{0: []}}\n", "services[0].backends[0].server_ids.0", 10, "hexadecimal"),
+        (IDS + "{1: a1b2c3d4}}\n", "services[0].backends[0].server_ids.1", 10, "no form"),
+        (IDS + "{7: a1b2c3d4}}\n", "services[0].backends[0].server_ids.7", 10, "0 to 6"),
+        (IDS + "[]}\n", "services[0].backends[0].server_ids", 10, "not a mapping"),
+        (
+            IDS + "{0: a1b2c3d4}}\n  - {name: b, address: 10.0.0.2, server_ids: {0: A1B2C3D4}}\n",
+            "services[0].backends[1].server_ids.0",
+            11,
+            "of backend 'a' already",
         ),
         (HEAD + "  port: 81\n", "services[0].port", 5, "first on line 4"),
         (HEAD.replace("80", "'80'"), "services[0].port", 4, "without quotes"),
@@ -214,7 +298,7 @@ def test_what_the_daemon_refuses_is_located_in_the_file() -> None:
     document = config.loads(GOOD, "gateway.yaml")
     found = document.locate(InvalidError("backends[1].gue_port", "taken", hint="use another"))
     assert found.field == "services[0].backends[1].gue_port"
-    assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 19)"
+    assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 28)"
     assert found.hint == "use another"
     other = InvalidError("expected_revision", "too large")
     assert document.locate(other) is other
@@ -250,19 +334,40 @@ _guards = st.builds(
 )
 
 
+_hints = st.builds(
+    Hints,
+    affinity=st.sampled_from((Affinity.CLIENT, Affinity.PREFIX)),
+    learn=st.sampled_from(Learn),
+    shard=st.builds(Shard, key=st.sampled_from(ShardKey), size=st.integers(1, 255)),
+    warm=st.booleans(),
+    key4=st.integers(8, 32),
+    key6=st.integers(16, 128),
+    lifetime=st.integers(1, 500),
+    longest=st.integers(500, 86400),
+    holdout=st.floats(0, 100),
+    bound=st.just(0.0) | st.floats(1.01, 1000),
+    floor=st.integers(1, 1_000_000),
+    sample=st.floats(0, 100),
+)
+_FORMS = tuple(QuicId(rotation=r, server_id_length=2 + r, nonce_length=4) for r in range(7))
+
+
 @st.composite
 def _desired(draw: st.DrawFn) -> Desired:
     services, backends = {}, {}
     for i, name in enumerate(draw(st.lists(_names, unique=True, max_size=4))):
+        protocol = draw(st.sampled_from(Protocol))
+        quic = _FORMS[: draw(st.integers(0, 7))] if protocol is Protocol.UDP else ()
         services[name] = Service(
             name=name,
             address=draw(_addresses),
             port=i,
-            protocol=draw(st.sampled_from(Protocol)),
+            protocol=protocol,
+            hints=dataclasses.replace(draw(_hints), quic=quic),
             ring_size=draw(st.sampled_from([251, 65537])),
             guard=draw(_guards),
         )
-        for below in draw(st.lists(_names, unique=True, max_size=4)):
+        for j, below in enumerate(draw(st.lists(_names, unique=True, max_size=4))):
             backends[(name, below)] = Backend(
                 service=name,
                 name=below,
@@ -271,6 +376,14 @@ def _desired(draw: st.DrawFn) -> Desired:
                 mode=draw(st.sampled_from(Mode)),
                 gue_port=draw(st.integers(1, 65535)),
                 state=draw(st.sampled_from(State)),
+                server_ids=tuple(
+                    ServerId(
+                        rotation=form.rotation,
+                        id=bytes([j]) + draw(st.binary(min_size=n - 1, max_size=n - 1)),
+                    )
+                    for form in quic
+                    for n in (form.server_id_length,)
+                ),
             )
     return Desired(services=services, backends=backends)
 
@@ -279,7 +392,12 @@ def _desired(draw: st.DrawFn) -> Desired:
 def test_written_and_read_back_is_the_same(desired: Desired) -> None:
     text = config.dumps(desired)
     assert config.loads(text).desired == desired
-    jsonschema.validate(yaml.safe_load(text), SCHEMA)
+    jsonschema.validate(as_json(text), SCHEMA)
+
+
+def as_json(text: str) -> Any:
+    """As editors see it, which know keys that are texts alone."""
+    return json.loads(json.dumps(yaml.safe_load(text)))
 
 
 SCHEMA = json.loads(config.SCHEMA.read_text())
@@ -295,6 +413,7 @@ def test_schema_has_the_keys_of_the_parser() -> None:
         ("guard", UNGUARDED),
         ("source_rate", UNGUARDED.udp_rate),
         ("rate", UNGUARDED.udp_rate.source),
+        ("hints", UNHINTED),
     ):
         properties = defined[name]["properties"]
         assert list(properties) == [field.name for field in dataclasses.fields(default)]
@@ -305,6 +424,15 @@ def test_schema_has_the_keys_of_the_parser() -> None:
     assert defined["guard_level"]["enum"] == [word(level) for level in GuardLevel]
     assert defined["guard"]["properties"]["mode"]["enum"] == [word(mode) for mode in GuardMode]
     assert defined["guard"]["properties"]["policy"]["enum"] == [word(policy) for policy in Policy]
+    hints = defined["hints"]["properties"]
+    assert hints["affinity"]["enum"] == [word(affinity) for affinity in Affinity]
+    assert hints["learn"]["enum"] == [word(learn) for learn in Learn]
+    shard = hints["shard"]["properties"]
+    assert list(shard) == [field.name for field in dataclasses.fields(Shard)]
+    assert shard["key"]["enum"] == [word(key) for key in ShardKey]
+    form = defined["quic_id"]
+    assert list(form["properties"]) == [field.name for field in dataclasses.fields(QuicId)]
+    assert form["required"] == list(form["properties"])
     assert defined["mode"]["enum"] == [mode.name.lower() for mode in Mode]
     backend = defined["backend"]["properties"]
     assert backend["state"]["enum"] == [state.name.lower() for state in State]
@@ -364,7 +492,7 @@ def test_schema_and_parser_agree_on_defaults_and_what_is_required() -> None:
     ],
 )
 def test_schema_and_parser_refuse_alike(change: tuple[str, object]) -> None:
-    file = yaml.safe_load(GOOD)
+    file = as_json(GOOD)
     jsonschema.validate(file, SCHEMA)
     file["services"][0][change[0]] = change[1]
     with pytest.raises(jsonschema.ValidationError):
@@ -378,5 +506,5 @@ def test_the_examples_of_the_documentation_are_valid() -> None:
     examples = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
     assert examples
     for example in examples:
-        jsonschema.validate(yaml.safe_load(example), SCHEMA)
+        jsonschema.validate(as_json(example), SCHEMA)
         config.loads(example)

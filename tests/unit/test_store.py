@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -17,13 +18,16 @@ import pytest
 from accel.control import plans
 from accel.control import store as store_module
 from accel.control.plans import Plan
+from accel.control.rows import text_of
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.errors import ExpiredError, HostError
 from accel.guard import Guard, GuardLevel, Policy, Rate, SourceRate
+from accel.hint import Hints, Learn, QuicId, Shard, ShardKey
 from accel.model import Backend, Mode, Protocol, Service, parse_address
 from accel.model import State as BackendState
 from accel.placed import Limits
+from accel.server_id import ServerId
 
 LIMITS = Limits(services=4, backends=8)
 WEB = Service(name="web", address=parse_address("192.0.2.1", ""), port=443, protocol=Protocol.TCP)
@@ -69,8 +73,23 @@ def test_every_field_is_kept(store: Store) -> None:
         mode=Mode.GUE,
         gue_port=6081,
         state=BackendState.DRAIN,
+        server_ids=(ServerId(rotation=1, id=b"\x0a\xff"), ServerId(rotation=6, id=b"\0")),
     )
-    state = write(store, store.load(), apply(WEB, replace(DNS, ring_size=251), backend("b1"), odd))
+    hints = Hints(
+        learn=Learn.ALL,
+        shard=Shard(key=ShardKey.PORT, size=7),
+        warm=True,
+        holdout=0.1,
+        bound=0,
+        quic=(
+            QuicId(rotation=6, server_id_length=1, nonce_length=18),
+            QuicId(rotation=1, server_id_length=2, nonce_length=4),
+        ),
+    )
+    dns = replace(DNS, ring_size=251, hints=hints)
+    state = write(store, store.load(), apply(WEB, dns, backend("b1"), odd))
+    logged = [change.after for _, change in store.changes_after(1)]
+    assert logged == [replace(found, revision=2) for found in (WEB, dns, backend("b1"), odd)]
     assert store.load() == state
     assert state.backend("dns", "b1") == replace(odd, revision=2)
 
@@ -234,8 +253,13 @@ def test_a_file_of_the_first_schema_is_read_and_its_log_too(tmp_path: Path) -> N
     with sqlite3.connect(path) as db:
         db.executescript(store_module._FIRST)
         db.execute("INSERT INTO services VALUES ('web', '192.0.2.1', 443, 6, 251, 2, 3, 1)")
+        db.execute(
+            "INSERT INTO backends VALUES ('web', 'b1', '10.0.0.1', 100, 1, 6080, 1, 2, 5, 9)"
+        )
         row = '["web", "192.0.2.1", 443, 6, 251, 2]'
-        db.execute("INSERT INTO log (revision, kind, after) VALUES (2, 'service', ?)", (row,))
+        below = '["web", "b1", "10.0.0.1", 100, 1, 6080, 1, 2]'
+        for kind, text in (("service", row), ("backend", below)):
+            db.execute("INSERT INTO log (revision, kind, after) VALUES (2, ?, ?)", (kind, text))
         db.execute("UPDATE store SET revision = 2")
         db.execute("PRAGMA user_version=1")
     store = Store(path)
@@ -243,7 +267,14 @@ def test_a_file_of_the_first_schema_is_read_and_its_log_too(tmp_path: Path) -> N
     state = store.load()
     assert state.services == {"web": expected}
     assert state.placement.services.taken["web"].number == 3
-    assert store.changes_after(1) == [(2, Change(before=None, after=expected))]
+    behind = replace(backend("b1"), revision=2)
+    assert state.backends == {"web": {"b1": behind}}
+    slot = state.placement.backends.taken["web", "b1"]
+    assert (slot.number, slot.generation) == (5, 9)
+    assert store.changes_after(1) == [
+        (2, Change(before=None, after=expected)),
+        (2, Change(before=None, after=behind)),
+    ]
     guarded = replace(expected, guard=Guard(policy=Policy.AUTO, syn_rate=BOTS))
     state = write(store, state, plans.update_service("web", lambda _: guarded))
     store.close()
@@ -260,3 +291,12 @@ def test_quiet_rates_are_kept(store: Store, tmp_path: Path) -> None:
 def test_only_its_group_may_read_the_folder(tmp_path: Path) -> None:
     Store(tmp_path / "lib" / "state.db").close()
     assert os.stat(tmp_path / "lib").st_mode & 0o777 == 0o750
+
+
+def test_a_log_of_before_there_were_hints_is_read(store: Store) -> None:
+    """The second schema's services had guards; hints and server ids came with the fourth."""
+    guarded = replace(WEB, guard=Guard(policy=Policy.AUTO), revision=1)
+    text = json.dumps(json.loads(text_of(guarded) or "")[:7])
+    store._db.execute("INSERT INTO log (revision, kind, after) VALUES (2, 'service', ?)", (text,))
+    store._db.execute("UPDATE store SET revision = 2")
+    assert store.changes_after(1) == [(2, Change(before=None, after=guarded))]
