@@ -12,7 +12,7 @@ from packets import LINK, tcp, to_api
 from rig import Rig
 from world import CLIENT4, CLIENT6
 
-from accel.hint import Learn
+from accel.hint import Kind, Learn
 from accel.maps import CONSTANTS
 
 HELLO = bytes(range(256)) * 6
@@ -22,7 +22,7 @@ MOST, ROOM = CONSTANTS["SAMPLED_PACKETS"], CONSTANTS["SAMPLE_PAYLOAD"]
 @pytest.fixture
 def hinted(rig: Rig) -> Hinted:
     hinted = Hinted(rig)
-    hinted.use(pushed=False, learn=Learn.ALL, sample=100)
+    hinted.use(there=Kind(0), learn=Learn.ALL, sample=100)
     return hinted
 
 
@@ -73,7 +73,7 @@ def payload(sample: Any) -> bytes:
 
 @pytest.mark.parametrize("learn", list(Learn)[::2])
 def test_a_flow_is_sampled_until_it_has_said_enough(hinted: Hinted, learn: Learn) -> None:
-    hinted.use(pushed=True, learn=learn, sample=100)
+    hinted.use(learn=learn, sample=100)
     hinted.connect()
     for _ in range(MOST + 5):
         hinted.rig.count(ack(data=b"data"))
@@ -88,7 +88,7 @@ def test_a_flow_is_sampled_until_it_has_said_enough(hinted: Hinted, learn: Learn
 
 def test_over_ipv6(rig: Rig) -> None:
     hinted = Hinted(rig, TCP6)
-    hinted.use(pushed=True, sample=100)
+    hinted.use(sample=100)
     hinted.connect(CLIENT6)
     rig.count(ack(CLIENT6, data=HELLO[: ROOM - 8]))
     (sample,) = taken(hinted)
@@ -124,7 +124,7 @@ def test_a_syn_that_is_sent_again_begins_no_other_sample(hinted: Hinted) -> None
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_payload_that_comes_with_the_ack_is_sampled(hinted: Hinted, elsewhere: bool) -> None:
     """Stored at the SYN or not: the first payload is one of a new flow then, and counted so."""
-    hinted.use(pushed=True, learn=Learn.ALL, sample=100)
+    hinted.use(learn=Learn.ALL, sample=100)
     if elsewhere:
         hinted.push(next(n for n in hinted.numbers if n != hinted.chosen(syn())[0]))
     number = hinted.went(syn())
@@ -143,14 +143,14 @@ def test_payload_that_comes_with_the_ack_is_sampled(hinted: Hinted, elsewhere: b
 
 @pytest.mark.parametrize("learn", list(Learn)[::2])
 def test_a_flow_that_is_not_sampled_leaves_none(hinted: Hinted, learn: Learn) -> None:
-    hinted.use(pushed=True, learn=learn, sample=0)
+    hinted.use(learn=learn, sample=0)
     hinted.talk()
     assert taken(hinted) == []
     assert not hinted.rig.words("sampled").any()
 
 
 def test_a_share_of_the_flows_is_sampled(hinted: Hinted) -> None:
-    hinted.use(pushed=True, sample=25)
+    hinted.use(sample=25)
     flows = 400
     for port in range(flows):
         hinted.connect(port=1000 + port)
@@ -159,7 +159,7 @@ def test_a_share_of_the_flows_is_sampled(hinted: Hinted) -> None:
 
 
 def test_of_flows_that_are_not_sampled_nothing_passes_another_program(hinted: Hinted) -> None:
-    hinted.use(pushed=True, sample=1e-7)
+    hinted.use(sample=1e-7)
     hinted.connect()
     before = hinted.rig.flow_words.copy()
     hinted.rig.datapath._maps.words("hints")[:]  # mapped
@@ -171,9 +171,9 @@ def test_of_flows_that_are_not_sampled_nothing_passes_another_program(hinted: Hi
 
 
 def test_established_flows_leave_none_when_sampling_begins(hinted: Hinted) -> None:
-    hinted.use(pushed=True, sample=0)
+    hinted.use(sample=0)
     hinted.talk()
-    hinted.use(pushed=True, sample=100)
+    hinted.use(sample=100)
     for _ in range(5):
         hinted.rig.count(ack(data=b"data"))
     assert taken(hinted) == []
@@ -186,7 +186,7 @@ def test_a_service_without_hints_is_not_sampled(rig: Rig, hinted: Hinted) -> Non
 
 def test_datagrams_are_not_sampled(rig: Rig) -> None:
     hinted = Hinted(rig, "pool-udp4")
-    hinted.use(pushed=True, sample=100)
+    hinted.use(sample=100)
     for _ in range(4):
         assert hinted.went(datagram())
     assert taken(hinted) == []
