@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from accel import features, kfunc, syscall
 from accel.backend_verdicts import Counts, read_counts, read_verdicts
 from accel.errors import HostError, NotFoundError
@@ -23,6 +25,7 @@ from accel.guard import Stance
 from accel.guard_secret import GENERATIONS, Key
 from accel.kernel_types import function_id
 from accel.loader import compile_bpf
+from accel.record_reader import RecordReader
 from accel.source import BPF_DIR, read_constants
 
 FORMER_SECONDS = 60.0  # more than a gateway that is back takes to roll its keys
@@ -37,9 +40,18 @@ _NEEDED = {
     "tcp_ecn": 2,
 }
 _ASSIGN = "bpf_sk_assign_tcp_reqsk"
-LEFT_OVER = struct.Struct("!16s16sHH4x")  # struct left_over
-_CONSTANTS = read_constants("accept_maps.h")
-MAX_GATEWAYS = _CONSTANTS["MAX_GATEWAYS"]
+LEFT_OVER = np.dtype(
+    [
+        ("header", "=u4", 2),
+        ("client", "V16"),
+        ("server", "V16"),
+        ("client_port", ">u2"),
+        ("server_port", ">u2"),
+        ("pad", "u4"),
+    ]
+)
+"""A record with struct left_over of bpf/accept_maps.h."""
+MAX_GATEWAYS = read_constants("accept_maps.h")["MAX_GATEWAYS"]
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
 
@@ -100,6 +112,7 @@ class Accept:
             kind=syscall.PROG_SCHED_CLS,
             kernel_functions={kfunc.FIRST_MARKER: function},
         )
+        self._left_overs = RecordReader(self.left_overs_fd, LEFT_OVER)
         self._links: list[int] = []
         self._keys: dict[int, CookieKeys] = {}
         self._former: dict[int, float] = {}
@@ -136,19 +149,18 @@ class Accept:
             self._compiled.map_fd("accept_keys"), number.to_bytes(4, sys.byteorder), value
         )
 
+    @property
+    def left_overs_fd(self) -> int:
+        """Readable while there are left-overs to take."""
+        return self._compiled.map_fd("left_overs")
+
     def take_left_overs(self) -> list[LeftOver]:
-        """What is in TIME-WAIT in the way of new connections; each is told once."""
-        fd, found = self._compiled.map_fd("left_overs"), []
-        for index in range(_CONSTANTS["LEFT_OVERS"]):
-            key = index.to_bytes(4, sys.byteorder)
-            value = syscall.map_lookup(fd, key, LEFT_OVER.size) or bytes(LEFT_OVER.size)
-            client, server, client_port, server_port = LEFT_OVER.unpack(value)
-            if server_port:
-                syscall.map_update(fd, key, bytes(LEFT_OVER.size))
-                found.append(
-                    LeftOver(client=client, server=server, ports=(client_port, server_port))
-                )
-        return found
+        """What is in TIME-WAIT in the way of new connections; none is there twice."""
+        found = self._left_overs.read()
+        ports = zip(found["client_port"].tolist(), found["server_port"].tolist(), strict=True)
+        named = zip(found["client"], found["server"], ports, strict=True)
+        made = (LeftOver(client=bytes(c), server=bytes(s), ports=p) for c, s, p in named)
+        return list(dict.fromkeys(made))
 
     def attach(self, interface: str) -> None:
         """At the interface's TC ingress, behind what XDP unwraps. Raises NotFoundError."""
@@ -165,9 +177,9 @@ class Accept:
             ) from None
         self._links.append(link)
 
-    def run(self, frame: bytes) -> None:
+    def run(self, frame: bytes) -> syscall.TestRun:
         """One frame through the program, by BPF_PROG_TEST_RUN. It is counted as any other."""
-        syscall.prog_test_run(self._program, frame)
+        return syscall.prog_test_run(self._program, frame)
 
     def counts(self) -> Counts:
         """Packets and bytes by verdict."""

@@ -24,7 +24,7 @@ from accel.guard_secret import (
     keys_around,
     read_secret,
 )
-from accel.sock_diag import end_time_wait
+from accel.way_clearer import WayClearer
 
 _log = logging.getLogger(__name__)
 
@@ -84,13 +84,15 @@ class Accepting:
         check_host()
         self._interface = interface
         self._keys: list[Keys] = []
-        self._before: dict[str, int] = {}
+        self._refused = 0
         self._told = False
         self._accept = Accept()
+        self._way = WayClearer(self._accept)
         try:
+            # First of all: with the first keys it says that it accepts.
+            self._accept.attach(interface)
             for gateway, source in enumerate(sources):
                 self._keys.append(source(partial(self._take, gateway)))
-            self._accept.attach(interface)
         except AccelError:
             self.close()
             raise
@@ -98,20 +100,18 @@ class Accepting:
             _log.info("waiting for keys; until then no cookie is accepted on %s", interface)
 
     def refresh(self) -> None:
-        """Roll the keys if it is time, and see to what is in the way of new connections."""
+        """Roll the keys if it is time, and say what the kernel refuses."""
         for keys in self._keys:
             keys.refresh()
         self._accept.forget_former()
         counts = {verdict.name: packets for verdict, (packets, _) in self.counts().items()}
-        if counts["time_wait"] > self._before.get("time_wait", 0):
-            self._clear_way()
-        if refused := counts["refused"] - self._before.get("refused", 0):
+        if refused := counts["refused"] - self._refused:
             _log.warning(
                 "the kernel refused %d connections with valid cookies: see whether the server "
                 "listens by MPTCP, and the net.ipv4.tcp_* settings",
                 refused,
             )
-        self._before = counts
+        self._refused = counts["refused"]
 
     def counts(self) -> Counts:
         """Packets and bytes by verdict."""
@@ -121,16 +121,8 @@ class Accepting:
         """Detach and unload."""
         for keys in self._keys:
             keys.close()
+        self._way.close()
         self._accept.close()
-
-    def _clear_way(self) -> None:
-        """End what is in TIME-WAIT: the client, whose SYN would have, begins anew."""
-        for left in self._accept.take_left_overs():
-            their_port, port = left.ports
-            try:
-                end_time_wait(here=left.server, there=left.client, port=port, their_port=their_port)
-            except OSError as error:
-                _log.warning("cannot end a connection in TIME-WAIT: %s", error.strerror)
 
     def _take(self, gateway: int, keys: CookieKeys) -> None:
         self._accept.set_keys(keys, gateway)

@@ -35,8 +35,9 @@ from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.prefixes import PrefixTable
 from accel.programs import Programs
+from accel.record_reader import RecordReader
 from accel.rings import Rings
-from accel.samples import SampleReader, Samples
+from accel.samples import SAMPLE, Samples
 from accel.table import ServiceTable
 
 _BATCH = 32  # rings that are built at a time
@@ -65,7 +66,7 @@ class DataPath:
         self._services: dict[int, PlacedService] = {}
         self._table = ServiceTable(maps.words("services"))
         self._guards = Guards(maps)
-        self._samples = SampleReader(maps.fds["samples"])
+        self._samples = RecordReader(maps.fds["samples"], SAMPLE)
         self._prefixes = PrefixTable(maps)
         self.hints = HintMaps(maps)
         self._rings = Rings(maps.words("rings"), (r for _, (_, r) in self._table.items() if r))

@@ -23,7 +23,8 @@ from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
 from accel.placed import PlacedService
 from accel.prefix_form import Network
-from accel.samples import HINT_SAMPLE, SampleReader, Samples
+from accel.record_reader import RecordReader
+from accel.samples import HINT_SAMPLE, Samples
 from accel.server_id import ServerId
 from accel.server_id_map import ServerIdMap
 
@@ -53,7 +54,7 @@ class HintMaps:
         self._warmths = maps.words("warmths")
         self._cells = maps.words("outcomes").reshape(maps.cpus, -1, _CELLS)
         self._uses: dict[int, HintUse] = {}
-        self._samples = SampleReader(maps.fds["hint_samples"], HINT_SAMPLE)
+        self._samples = RecordReader(maps.fds["hint_samples"], HINT_SAMPLE)
         self.loads = Loads(maps.words("loads"))
         self._clock = HintClock()
 

@@ -1,24 +1,11 @@
-"""Samples of packets, out of BPF ring buffers: of what was not let through, and of new flows.
-
-The ring (kernel/bpf/ringbuf.c): a page with the consumer's position, one with the producer's, and
-the data twice, end to end, so that no record is cut. A record is a header of 8 bytes, whose first
-word is the length with a busy and a discard bit, and the data, to a multiple of 8. Ours are all of
-one size. When the ring is full the data path drops samples, never packets; so nothing waits here.
-"""
+"""Samples of packets, as they come by ring buffers: of what was not let through, of new flows."""
 
 from __future__ import annotations
-
-import mmap
 
 import numpy as np
 import numpy.typing as npt
 
-from accel import syscall
 from accel.maps import CONSTANTS
-
-_HEADER = 8
-_BUSY = 1 << 31  # the discard bit, too, makes a length another one
-MOST = 4096  # samples that are read in one go; a full ring has as many
 
 SAMPLE = np.dtype(
     [
@@ -57,35 +44,6 @@ HINT_SAMPLE = np.dtype(
 )
 """A record with struct hint_sample of bpf/hint_maps.h."""
 Samples = npt.NDArray[np.void]
-
-
-class SampleReader:
-    """The one consumer of the ring buffer `fd`, whose records are all of `kind`."""
-
-    def __init__(self, fd: int, kind: np.dtype[np.void] = SAMPLE) -> None:
-        self._kind = kind
-        self._size = syscall.map_info(fd).entries
-        page = mmap.PAGESIZE
-        self._consumer = np.frombuffer(mmap.mmap(fd, page), np.uint64, 1)
-        behind = mmap.mmap(fd, page + 2 * self._size, prot=mmap.PROT_READ, offset=page)
-        self._producer = np.frombuffer(behind, np.uint64, 1)
-        self._data = np.frombuffer(behind, np.uint8, offset=page)
-
-    def read(self) -> Samples:
-        """Those that have come since the last time, the oldest first; MOST of them at the most."""
-        at, end, each = int(self._consumer[0]), int(self._producer[0]), self._kind.itemsize
-        count = min((end - at) // each, MOST)
-        start = at % self._size
-        found = self._data[start : start + count * each].view(self._kind)
-        state = found["header"][:, 0].copy()
-        busy = np.flatnonzero(state & _BUSY)
-        if len(busy):
-            # One that a CPU writes at this moment: it and what follows are for the next time.
-            count = int(busy[0])
-            found, state = found[:count], state[:count]
-        taken: Samples = found[state == each - _HEADER].copy()
-        self._consumer[0] = at + count * each
-        return taken
 
 
 def weights(samples: Samples) -> npt.NDArray[np.float64]:

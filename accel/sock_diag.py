@@ -14,13 +14,13 @@ _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
 _TELL, _DESTROY = 20, 21  # SOCK_DIAG_BY_FAMILY, SOCK_DESTROY
 _REQUEST, _ACK = 1, 4
 _ERROR = 2  # NLMSG_ERROR
-_FIN_WAIT_2, _TIME_WAIT = 5, 6  # the second has the first for a while: include/net/tcp_states.h
+_OF_TIME_WAIT = 3  # of idiag_timer: nothing else has it, and its state may still be FIN-WAIT-2
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _WHICH = struct.Struct("=BBBBI")  # of struct inet_diag_req_v2: what is before its id
 _PORTS = struct.Struct("!HH")
 _ANY_INTERFACE = bytes(4)
 _ANY_SOCKET = b"\xff" * 8
-_STATE = _HEADER.size + 1  # of struct inet_diag_msg, in which an id of 48 bytes follows
+_TIMER = _HEADER.size + 2  # of struct inet_diag_msg, in which an id of 48 bytes follows
 _COOKIE = slice(_HEADER.size + 44, _HEADER.size + 52)
 _MAPPED = bytes(10) + b"\xff\xff"
 
@@ -39,7 +39,7 @@ def end_time_wait(*, here: bytes, there: bytes, port: int, their_port: int) -> b
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as netlink:
         try:
             told = _ask(netlink, _TELL, _REQUEST, which + _ANY_SOCKET)
-            if told[_STATE] not in (_FIN_WAIT_2, _TIME_WAIT):
+            if told[_TIMER] != _OF_TIME_WAIT:
                 return False
             _ask(netlink, _DESTROY, _REQUEST | _ACK, which + told[_COOKIE])
         except FileNotFoundError:

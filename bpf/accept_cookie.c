@@ -11,8 +11,11 @@
 #include "packet.h"
 #include "accept_packet.h"
 #include "accept_request.h"
+#include "accept_waiting.h"
 
+/* enum tcx_action_base of linux/bpf.h */
 #define TCX_NEXT -1
+#define TCX_DROP 2
 #define STATE_TIME_WAIT 6 /* include/net/tcp_states.h */
 #define STATE_LISTEN 10
 
@@ -35,24 +38,6 @@ INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment 
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-/*
- * A SYN would have ended what is in TIME-WAIT (RFC 9293 3.10.7.4), but none came here: user space
- * does, and the client sends its segment again.
- */
-INLINE int in_the_way(const struct segment *s)
-{
-	__u32 index = __be16_to_cpu(s->p.source_port) % LEFT_OVERS;
-	struct left_over *left = left_overs.lookup(&index);
-
-	if (left) {
-		left->client = s->p.source;
-		left->server = s->p.destination;
-		left->client_port = s->p.source_port;
-		left->server_port = s->p.destination_port;
-	}
-	return ACCEPT_TIME_WAIT;
-}
-
 INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *listener)
 {
 	struct bpf_tcp_req_attrs attrs = {};
@@ -62,17 +47,19 @@ INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *li
 	if (!keys)
 		return ACCEPT_BAD_COOKIE;
 	if (!listener)
-		return in_the_way(s);
+		return end_left_over(s);
 	take_timestamps(skb, s, &attrs);
 	fill_request(s, keys, cookie, &attrs);
-	return bpf_sk_assign_tcp_reqsk(skb, listener, &attrs, sizeof(attrs)) ? ACCEPT_REFUSED
-									     : ACCEPT_ACCEPTED;
+	if (bpf_sk_assign_tcp_reqsk(skb, listener, &attrs, sizeof(attrs)))
+		return ACCEPT_REFUSED;
+	wait_no_more(s);
+	return ACCEPT_ACCEPTED;
 }
 
 INLINE int accept_segment(struct __sk_buff *skb, const struct segment *s)
 {
 	struct bpf_sock *found = find_socket(skb, s);
-	int verdict = ACCEPT_KNOWN;
+	int verdict = ACCEPT_KNOWN, no_cookie = ACCEPT_BAD_COOKIE;
 
 	if (!found)
 		return ACCEPT_NO_LISTENER;
@@ -83,22 +70,33 @@ INLINE int accept_segment(struct __sk_buff *skb, const struct segment *s)
 	} else if (found->state == STATE_TIME_WAIT) {
 		/* Most are of the connection that ended. */
 		verdict = give_request(skb, s, 0);
-		if (verdict == ACCEPT_BAD_COOKIE)
-			verdict = ACCEPT_KNOWN;
+		no_cookie = ACCEPT_KNOWN;
 	}
 	bpf_sk_release(found);
-	return verdict;
+	return verdict == ACCEPT_BAD_COOKIE ? wait_for_cookie(s, no_cookie) : verdict;
 }
 
-int accept_cookie(struct __sk_buff *skb)
+INLINE int accept_finish(struct __sk_buff *skb, __u32 verdict)
 {
-	struct segment s = {};
-	__u32 verdict = read_segment(skb, &s) ?: accept_segment(skb, &s);
+	const int PASS = TCX_NEXT, DROP = TCX_DROP;
 	struct accept_counter *counter = verdicts.lookup(&verdict);
 
 	if (counter) {
 		counter->packets += 1;
 		counter->bytes += skb->len;
 	}
+	switch (verdict) {
+#define V(name, action, expected, meaning)                                                         \
+	case ACCEPT_##name: return action;
+		ACCEPT_VERDICTS(V)
+#undef V
+	}
 	return TCX_NEXT;
+}
+
+int accept_cookie(struct __sk_buff *skb)
+{
+	struct segment s = {};
+
+	return accept_finish(skb, read_segment(skb, &s) ?: accept_segment(skb, &s));
 }

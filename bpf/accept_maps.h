@@ -17,12 +17,13 @@ struct left_over {
 	union address client;
 	union address server;
 	__be16 client_port;
-	__be16 server_port; /* 0: there is none here */
+	__be16 server_port;
 	__u32 pad;
 };
 SIZE_IS(struct left_over, 40);
 
-#define LEFT_OVERS 64
+#define LEFT_OVER_PAGES 16 /* 1365 of them */
+#define HELD_BACK 4096
 
 struct accept_counter {
 	__u64 packets;
@@ -37,7 +38,9 @@ struct accept_counter {
  * it may yet have to make, the former ones. Of generation 0 where there are none. User space.
  */
 BPF_ARRAY(accept_keys, struct accept_keys, KEY_SETS);
-/* left_overs: what user space is to end, by the client's port. Data path, emptied by user space. */
-BPF_ARRAY(left_overs, struct left_over, LEFT_OVERS);
+/* left_overs: what user space is to end. When it is full, the client's next segment tells again. */
+BPF_RINGBUF_OUTPUT(left_overs, LEFT_OVER_PAGES);
+/* held_back: since when, in ns, what comes without a cookie waits for what has one. Data path. */
+BPF_TABLE("lru_hash", struct left_over, __u64, held_back, HELD_BACK);
 /* verdicts: packets and bytes by verdict. Written by the data path. */
 BPF_PERCPU_ARRAY(verdicts, struct accept_counter, ACCEPT_VERDICT_COUNT);

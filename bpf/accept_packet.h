@@ -17,6 +17,7 @@ struct segment {
 	struct packet p; /* addresses, ports and version, which cookies are over */
 	struct tcphdr tcp;
 	__u32 options; /* where they are, from the IP header on */
+	__u32 end;     /* of its data, likewise */
 };
 
 INLINE int read_at(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
@@ -37,6 +38,7 @@ INLINE int accept_ipv4(struct __sk_buff *skb, struct segment *s)
 	s->p.source.word[3] = ip.saddr;
 	s->p.destination.word[3] = ip.daddr;
 	s->options = ip.ihl * 4;
+	s->end = __be16_to_cpu(ip.tot_len);
 	return ACCEPT_GO_ON;
 }
 
@@ -65,7 +67,13 @@ INLINE int accept_ipv6(struct __sk_buff *skb, struct segment *s)
 	copy_address(&s->p.source, &ip.saddr);
 	copy_address(&s->p.destination, &ip.daddr);
 	s->options = offset;
+	s->end = sizeof(ip) + __be16_to_cpu(ip.payload_len);
 	return ACCEPT_GO_ON;
+}
+
+INLINE int has_data(const struct segment *s)
+{
+	return s->end > s->options + (s->tcp.doff - 5) * 4 || s->tcp.fin;
 }
 
 INLINE int read_segment(struct __sk_buff *skb, struct segment *s)

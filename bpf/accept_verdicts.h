@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What was made of a packet at a backend whose gateway answers SYNs with cookies: the list of
- * bpf/accept_cookie.c, as bpf/decap_verdicts.h is that of unwrapping. The host's stack gets every
- * packet, and what is not accepted here it treats as it always does.
+ * bpf/accept_cookie.c, as bpf/decap_verdicts.h is that of unwrapping. The host's stack gets what is
+ * not accepted here, and treats it as it always does; but for what it would answer with an RST only
+ * because the cookie before it had to wait.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 	V(NO_LISTENER, PASS, 1, "of no connection, and nobody listens at its port")                \
 	V(BAD_COOKIE, PASS, 0, "for a listener, and no cookie of a gateway whose keys we have")    \
 	V(TIME_WAIT, PASS, 1, "a valid cookie; what has its ports in TIME-WAIT is ended first")    \
+	V(HELD_BACK, DROP, 1, "data with or after such a cookie: the client sends it again")       \
 	V(REFUSED, PASS, 0, "a valid cookie, but the kernel makes no request socket of it")        \
 	V(BROKEN, PASS, 0, "an IP or TCP header is not whole")
 

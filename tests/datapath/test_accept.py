@@ -50,6 +50,7 @@ LINUX = Asked(mss=1460, scale=7, sack=True, time=b"\0\0\0\7")
 TIMESTAMPS = [("NOP", None), ("NOP", None), ("Timestamp", (8, 5))]
 # A test run's packet is not at TC ingress, where alone the kernel gives request sockets.
 TAKEN = ("accepted", "refused")
+ACTION = {"PASS": 0xFFFF_FFFF, "DROP": 2}  # TCX_NEXT, TCX_DROP
 
 
 def keys(generation: int = NOW) -> CookieKeys:
@@ -97,8 +98,9 @@ def verdict(accept: Accept, home: Namespace, packet: Packet) -> str:
     """What the program makes of it."""
     before = accept.counts()
     with home.entered():
-        accept.run(bytes(packet))
+        action = accept.run(bytes(packet)).action
     (seen,) = (v for v, count in accept.counts().items() if count != before[v])
+    assert action == ACTION[seen.action]
     return seen.name
 
 
@@ -312,6 +314,12 @@ def test_what_is_in_time_wait_is_told_once_and_can_be_ended(
         assert verdict(accept, home, acknowledging(version, port, seq=9)) == "known"
         assert accept.take_left_overs() == []
         assert verdict(accept, home, acknowledging(version, port)) == "time_wait"
+        for with_data in (
+            acknowledging(version, port, flags="PA") / Raw(b"GET"),
+            acknowledging(version, port, flags="FA"),
+            acknowledging(version, port, seq=9),
+        ):
+            assert verdict(accept, home, with_data) == "held_back"
         (left,) = accept.take_left_overs()
         assert accept.take_left_overs() == []
         assert left.ports == (40001, port)
@@ -322,8 +330,11 @@ def test_what_is_in_time_wait_is_told_once_and_can_be_ended(
             except OSError as error:
                 pytest.skip(f"this kernel ends nothing in TIME-WAIT: {error.strerror}")
             assert not end_time_wait(**which), "now these name the listener"
-            with socket.create_connection((SERVER[version], port)):
-                listener.accept()[0].close()
+        assert verdict(accept, home, acknowledging(version, port, seq=9)) == "held_back"
+        assert verdict(accept, home, acknowledging(version, port, client=40002)) == "bad_cookie"
+        assert accept.take_left_overs() == []
+        with home.entered(), socket.create_connection((SERVER[version], port)):
+            listener.accept()[0].close()
         assert verdict(accept, home, acknowledging(version, port)) in TAKEN
 
 
@@ -428,5 +439,5 @@ def test_a_kernel_without_the_function_is_told(monkeypatch: pytest.MonkeyPatch) 
 def test_verdicts_are_those_of_the_list() -> None:
     assert read_verdicts("accept_verdicts.h") == VERDICTS
     assert {v.name for v in VERDICTS} >= {"accepted", "bad_cookie", "time_wait", "refused"}
-    assert {v.action for v in VERDICTS} == {"PASS"}
+    assert [v.name for v in VERDICTS if v.action == "DROP"] == ["held_back"]
     assert dataclasses.is_dataclass(VERDICTS[0])

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from accel import cookie_agent
-from accel.accept import VERDICTS, CookieKeys, LeftOver
+from accel.accept import VERDICTS, CookieKeys
 from accel.backend_verdicts import Counts
 from accel.cookie_agent import Accepting, SecretKeys
 from accel.errors import HostError, InvalidError, NotFoundError
 from accel.guard_secret import COOKIE, keys_around
 
 SECRET = bytes(range(32))
-MAPPED = bytes(10) + b"\xff\xff"
 
 
 @pytest.fixture
@@ -54,11 +54,13 @@ class Program:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self.keys: list[tuple[int, CookieKeys]] = []
-        self.left_overs: list[LeftOver] = []
         self.refuses = False
         self.closed = self.forgot = 0
+        self.attached = False
+        self.left_overs_fd = os.eventfd(0)
 
     def set_keys(self, keys: CookieKeys, gateway: int) -> None:
+        assert self.attached, "it says that it accepts when it has keys"
         self.keys.append((gateway, keys))
 
     def forget_former(self) -> None:
@@ -67,13 +69,10 @@ class Program:
     def attach(self, interface: str) -> None:
         if self.refuses:
             raise NotFoundError("interface", interface)
+        self.attached = True
 
     def counts(self) -> Counts:
         return {verdict: (self.numbers.get(verdict.name, 0), 0) for verdict in VERDICTS}
-
-    def take_left_overs(self) -> list[LeftOver]:
-        taken, self.left_overs = self.left_overs, []
-        return taken
 
     def close(self) -> None:
         self.closed += 1
@@ -94,11 +93,12 @@ class Keys:
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch) -> Program:
+def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     made = Program()
     monkeypatch.setattr(cookie_agent, "check_host", lambda: None)
     monkeypatch.setattr(cookie_agent, "Accept", lambda: made)
-    return made
+    yield made
+    os.close(made.left_overs_fd)
 
 
 def test_it_waits_for_keys_and_says_so(program: Program, caplog: pytest.LogCaptureFixture) -> None:
@@ -132,43 +132,26 @@ def test_refused_connections_are_told_once(
     assert [r.args[0] for r in caplog.records if r.args] == [3, 2]  # type: ignore[index]
 
 
-def test_what_is_in_the_way_is_ended(
-    program: Program, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    ended: list[dict[str, object]] = []
-
-    def end(**which: object) -> bool:
-        ended.append(which)
-        if len(ended) == 2:
-            raise OSError(95, "Operation not supported")
-        return True
-
-    monkeypatch.setattr(cookie_agent, "end_time_wait", end)
-    part = Accepting(interface="eth0", sources=[Keys])
-    left = LeftOver(client=MAPPED + b"abcd", server=MAPPED + b"efgh", ports=(40000, 443))
-    program.left_overs = [left]
-    part.refresh()
-    assert not ended, "nothing was counted"
-    for number in (1, 2):
-        program.left_overs, program.numbers["time_wait"] = [left], number
-        part.refresh()
-    assert ended == 2 * [
-        {"here": left.server, "there": left.client, "port": 443, "their_port": 40000}
-    ]
-    assert "Operation not supported" in caplog.text
-
-
 def test_what_does_not_start_leaves_nothing(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.refuses = True
     sources: list[Keys] = []
+
+    def source(on_keys: Callable[[CookieKeys], None]) -> Keys:
+        sources.append(Keys(on_keys))
+        return sources[-1]
+
+    def bad(on_keys: Callable[[CookieKeys], None]) -> Keys:
+        raise InvalidError("secret", "is no hexadecimal number")
+
     with pytest.raises(NotFoundError):
-        Accepting(
-            interface="nowhere",
-            sources=[lambda on_keys: sources.append(Keys(on_keys)) or sources[0]],
-        )
-    assert (sources[0].closed, program.closed) == (1, 1)
+        Accepting(interface="nowhere", sources=[source])
+    assert (sources, program.closed) == ([], 1)
+    program.refuses = False
+    with pytest.raises(InvalidError):
+        Accepting(interface="eth0", sources=[source, bad])
+    assert (sources[0].closed, program.closed) == (1, 2)
 
     def refuse() -> None:
         raise HostError("tcp_sack")

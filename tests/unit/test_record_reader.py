@@ -1,4 +1,4 @@
-"""The ring buffer of samples is read as the kernel writes it, from a file laid out like it."""
+"""A ring buffer is read as the kernel writes it, from a file laid out like it: that of samples."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from accel import samples, syscall
-from accel.samples import MOST, SAMPLE, SampleReader
+from accel import record_reader, syscall
+from accel.record_reader import MOST, RecordReader
+from accel.samples import SAMPLE
 
 SIZE = 1 << 18  # bytes of data
 PAYLOAD = SAMPLE.itemsize - 8
@@ -57,12 +58,12 @@ def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ring]:
     os.close(made.fd)
 
 
-def counts(reader: SampleReader) -> list[int]:
+def counts(reader: RecordReader) -> list[int]:
     return [int(sample["count"]) for sample in reader.read()]
 
 
 def test_each_is_read_once_in_order(ring: Ring) -> None:
-    reader = SampleReader(ring.fd)
+    reader = RecordReader(ring.fd, SAMPLE)
     assert counts(reader) == []
     for count in (1, 2, 3):
         ring.write(count)
@@ -70,11 +71,11 @@ def test_each_is_read_once_in_order(ring: Ring) -> None:
     assert ring.consumed == ring.end
     ring.write(4)
     assert counts(reader) == [4]
-    assert counts(SampleReader(ring.fd)) == []
+    assert counts(RecordReader(ring.fd, SAMPLE)) == []
 
 
 def test_one_that_is_being_written_waits_with_those_behind_it(ring: Ring) -> None:
-    reader = SampleReader(ring.fd)
+    reader = RecordReader(ring.fd, SAMPLE)
     ring.write(1)
     at = ring.end
     ring.write(2, BUSY)
@@ -86,7 +87,7 @@ def test_one_that_is_being_written_waits_with_those_behind_it(ring: Ring) -> Non
 
 
 def test_what_was_discarded_is_passed_over(ring: Ring) -> None:
-    reader = SampleReader(ring.fd)
+    reader = RecordReader(ring.fd, SAMPLE)
     for count, flags in ((1, DISCARDED), (2, 0), (3, DISCARDED)):
         ring.write(count, flags)
     assert counts(reader) == [2]
@@ -96,7 +97,7 @@ def test_what_was_discarded_is_passed_over(ring: Ring) -> None:
 @pytest.mark.parametrize("laps", [0, 1, 1 << 30])
 def test_the_end_of_the_ring_is_its_beginning(ring: Ring, laps: int) -> None:
     ring.start_at((laps + 1) * SIZE - 2 * SAMPLE.itemsize)
-    reader = SampleReader(ring.fd)
+    reader = RecordReader(ring.fd, SAMPLE)
     for count in (1, 2, 3, 4):
         ring.write(count)
     assert counts(reader) == [1, 2, 3, 4]
@@ -105,8 +106,8 @@ def test_the_end_of_the_ring_is_its_beginning(ring: Ring, laps: int) -> None:
 def test_no_more_than_a_bounded_number_in_one_go(
     ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "MOST", 3)
-    reader = SampleReader(ring.fd)
+    monkeypatch.setattr(record_reader, "MOST", 3)
+    reader = RecordReader(ring.fd, SAMPLE)
     for count in range(7):
         ring.write(count)
     assert [counts(reader) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6], []]
