@@ -119,12 +119,12 @@ class HintMaps:
 
     def forget(self, numbers: Collection[int]) -> None:
         """Generations of these numbers begin anew: no old hint may look like one of now."""
-        if not self.active:
-            return
         gone = np.fromiter(numbers, np.int64)
-        self._pushed.forget(gone)
+        if len(self._pushed):
+            self._pushed.forget(gone)
         learned = self._learned[:, :, 0]
-        learned[of_numbers(learned, gone)] = 0
+        if learned.any():
+            learned[of_numbers(learned, gone)] = 0
         for remove_where in (self._prefixes.remove_where, self._cids.remove_where):
             remove_where(lambda _, word: (word >> 12 & 0x1FFFF) in numbers)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+import numpy as np
+
 from accel import image
 from accel.errors import CapacityError
 from accel.image import Words
@@ -60,7 +62,7 @@ class Rings:
             if (self._words[start : start + len(words)] == words).all():
                 return before
         first = self._find_room(1 + len(words))
-        self._words[first, 0] = before
+        self._words[first, :2] = before, np.count_nonzero(words[-numbers:].view(np.uint32))
         self._words[first + 1 : first + 1 + len(words)] = words
         self._take(shape | first)
         return shape | first

@@ -14,7 +14,8 @@
 #define QUIC_ID_SHORT 1           /* where the destination's id is (RFC 8999 5) */
 #define QUIC_ID_LONG 6
 #define QUIC_HANDSHAKE 2
-#define LONGEST_CID 20 /* bytes (RFC 9000 17.2) */
+#define LONGEST_CID 20                 /* bytes (RFC 9000 17.2) */
+#define QUIC_LEAST (QUIC_ID_LONG + 16) /* bytes of a packet that ids are read from */
 #define ROTATION(first) ((first) >> 5)
 #define CID_MASK 0xe0ffffffffffffffULL /* of its first eight bytes: the rotation, no length */
 
@@ -49,7 +50,8 @@ INLINE int read_cid(const struct packet *p, const struct hints *h, struct cid_ke
 	__u32 size, nonce, length = LONGEST_CID;
 	struct leading read;
 
-	if ((void *)(quic + QUIC_ID_LONG + sizeof(key->id)) > p->end)
+	if (p->transport_length < sizeof(struct udphdr) + QUIC_LEAST ||
+	    (void *)(quic + QUIC_LEAST) > p->end)
 		return 0;
 	if (*quic & QUIC_LONG) {
 		if (is_chosen_by_client(*quic, *(__be32 *)(quic + 1)))

@@ -77,15 +77,27 @@ INLINE void prolong(struct hint *hint, __u32 now, __u32 lifetime)
 		hint->until = until;
 }
 
-/* The word of a hint; without HINT_PRESENT if it is past its time, 0 if there is none. */
-INLINE __u64 read_hint(struct hint *hint, __u32 now, __u32 lifetime)
+/* Both are looked at: one may be prolonged while its place is given to another. */
+INLINE int is_alive(const struct hint *hint, __u32 now)
 {
-	if (!hint)
+	return now < LOAD(hint->until) && now < LOAD(hint->end);
+}
+
+/*
+ * The word of a hint; without HINT_PRESENT if it is past its time, 0 if there is none. The word is
+ * read once more after the times: they are those of the same hint then (learn.h, write_hint()).
+ */
+INLINE __u64 read_hint(struct hint *hint, __u64 hash, __u32 now, __u32 lifetime)
+{
+	int alive = hint && is_alive(hint, now);
+	__u64 word = hint ? LOAD(hint->word) : 0;
+
+	if (!(word & HINT_PRESENT) || WORD_TAG(word ^ hash))
 		return 0;
-	if (now >= hint->until)
-		return hint->word & ~(__u64)HINT_PRESENT;
+	if (!alive)
+		return word & ~(__u64)HINT_PRESENT;
 	prolong(hint, now, lifetime);
-	return hint->word;
+	return word;
 }
 
 /* The hint of a bucket that has the hash's tag; `room` if there is none and it was never full. */
@@ -146,11 +158,11 @@ INLINE __u32 choose_by_hint(struct packet *p, const struct hints *h)
 	__u32 first = OUTCOME_NONE + nothing(p), now = seconds_now();
 
 	if (h->kinds & HINT_PUSHED)
-		words[0] = read_hint(find_pushed(hash), now, lifetime);
+		words[0] = read_hint(find_pushed(hash), hash, now, lifetime);
 	if (h->kinds & HINT_LEARNED)
-		words[1] = read_hint(find_learned(hash), now, lifetime);
+		words[1] = read_hint(find_learned(hash), hash, now, lifetime);
 	if (h->kinds & HINT_PREFIX)
-		words[2] = read_hint(find_of_prefix(p), now, lifetime);
+		words[2] = read_hint(find_of_prefix(p), 0, now, lifetime);
 #pragma nounroll
 	for (__u32 i = 0; i < 3; i++) {
 		__u32 hit = OUTCOME_PUSHED + i * (OUTCOME_LEARNED - OUTCOME_PUSHED), refusal;

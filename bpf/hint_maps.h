@@ -33,13 +33,13 @@ struct hints {
 SIZE_IS(struct hints, 64);
 
 /*
- * A client's hint. Its word: tag (32 bits of a keyed hash), require (1), nothing (2), backend number
- * (17), generation (8), present (4: 1). Times are seconds of the kernel's clock since boot.
+ * A client's hint. Its word: tag (32 bits of a keyed hash), require (1), returned (1), nothing (1),
+ * backend number (17), generation (8), present (4: 1). Times are seconds of the kernel's clock.
  */
 struct hint {
 	__u64 word;
 	__u32 until; /* when it ends unless it is used */
-	__u32 end;   /* when it ends in any case */
+	__u32 end;   /* when it ends in any case, whatever `until` says */
 };
 
 struct hint_bucket {
@@ -55,7 +55,8 @@ SIZE_IS(struct hint_bucket, 64);
 
 #define HINT_PRESENT 1
 #define HINT_REQUIRE 0x80000000
-#define HINT_STEPS 8 /* buckets, one after the other, that a pushed hint may be in */
+#define HINT_RETURNED 0x40000000 /* learned, and its client came again: kept before others */
+#define HINT_STEPS 8             /* buckets, one after the other, that a pushed hint may be in */
 
 /* Of the longest prefix of a service. */
 struct prefix_key {

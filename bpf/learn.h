@@ -7,26 +7,53 @@
 
 #include "newcomer.h"
 
-#define JITTER_SHIFT 3 /* of the longest lifetime, up to an eighth is taken off */
+#define JITTER_SHIFT 3       /* of the longest lifetime, up to an eighth is taken off */
+#define RANK_MASK 0x3fffffff /* of a time in seconds: 34 years */
 
-/* In place of the client's own, else of an empty one, else of that which ends first. */
-INLINE void store_hint(struct hint_bucket *bucket, __u64 word, __u32 until, __u32 end)
+/*
+ * In place of the client's own, else of an empty one, else of one past its time, else of that which
+ * ends first, and those of clients that never came again before the others: a crowd that comes once,
+ * or is made up, takes the place of one true hint in four at the most.
+ */
+INLINE __u32 rank_of(const struct hint *hint, __u64 word, __u32 now)
+{
+	if (WORD_TAG(hint->word) == WORD_TAG(word))
+		return 0;
+	if (!hint->word)
+		return 1;
+	if (now >= hint->until)
+		return 2;
+	return 3 + (hint->until & RANK_MASK) + (hint->word & HINT_RETURNED ? RANK_MASK + 1 : 0);
+}
+
+/* No other CPU takes the former one's word for that of the new times, or the other way round. */
+INLINE void write_hint(struct hint *hint, __u64 word, __u32 until, __u32 end)
+{
+	STORE(hint->word, 0);
+	STORE(hint->until, until);
+	STORE(hint->end, end);
+	STORE(hint->word, word);
+}
+
+INLINE void store_hint(struct hint_bucket *bucket, __u64 word, __u32 now, __u32 until, __u32 end)
 {
 	__u32 best = 0, earliest = ~0u;
 
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
-		__u64 there = bucket->hint[i].word;
-		__u32 rank = there >> 32 == word >> 32 ? 0 : !there ? 1 : bucket->hint[i].until + 2;
+		__u32 rank = rank_of(&bucket->hint[i], word, now);
 
 		if (rank < earliest) {
 			earliest = rank;
 			best = i;
 		}
 	}
-	bucket->hint[best & 3].until = until;
-	bucket->hint[best & 3].end = end;
-	bucket->hint[best & 3].word = word;
+	write_hint(&bucket->hint[best & 3], word, until, end);
+}
+
+INLINE int is_same_advice(__u64 one, __u64 other)
+{
+	return !((one ^ other) & ~(__u64)HINT_RETURNED);
 }
 
 INLINE int is_exception(struct packet *p, const struct hints *h)
@@ -50,14 +77,15 @@ INLINE void learn_hint(struct packet *p, const struct hints *h)
 		return;
 	}
 	word = (hash >> 32 << 32) | flow_word(0, p->number, p->backend->generation, HINT_PRESENT);
-	if (known && known->word == word && now < known->until) {
+	if (known && is_same_advice(known->word, word) && is_alive(known, now)) {
+		known->word = word | HINT_RETURNED;
 		prolong(known, now, h->lifetime);
 		count_cell(p, CELL_REFRESHED);
 		return;
 	}
 	longest = h->longest - ((h->longest >> JITTER_SHIFT) * (__u64)bpf_get_prandom_u32() >> 32);
-	store_hint(bucket, word, now + (h->lifetime < longest ? h->lifetime : longest),
-		   now + longest);
+	store_hint(bucket, known ? word | HINT_RETURNED : word, now,
+		   now + (h->lifetime < longest ? h->lifetime : longest), now + longest);
 	count_cell(p, CELL_LEARNED);
 }
 

@@ -93,8 +93,11 @@ struct bucket {
  */
 struct ring_line {
 	union {
-		/* The ring of a few seconds ago: handshakes under way were steered by it. */
-		__u64 former;
+		struct {
+			/* The ring of a few seconds ago: handshakes under way were steered by it. */
+			__u64 former;
+			__u32 count; /* of the backends in the list */
+		};
 		__u16 slot[32];
 		__u32 number[16];
 	};

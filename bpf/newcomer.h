@@ -38,8 +38,11 @@ INLINE void spend_budget(const struct packet *p, __u32 number)
 {
 	struct warmth *warmth = warmths.lookup(&number);
 
-	if (warmth && warmth->budget && !p->dry)
-		warmth->budget -= 1;
+	__u32 budget = warmth ? warmth->budget : 0;
+
+	/* Read once: another CPU may spend the last one meanwhile, and there is nothing below 0. */
+	if (budget && !p->dry)
+		warmth->budget = budget - 1;
 }
 
 #define LIST_TRIES 16
@@ -47,16 +50,18 @@ INLINE void spend_budget(const struct packet *p, __u32 number)
 /* The next backend of the ring's list, from a place by the hash on, that is below its bound. */
 INLINE __u32 find_below_bound(__u64 ring, __u32 hash)
 {
-	__u32 lines = ring >> 49, first = RING_FIRST(ring) + 1 + (RING_SLOTS(ring) + 31) / 32;
-	__u32 start = (__u64)hash * (lines * 16) >> 32;
+	__u32 first = RING_FIRST(ring);
+	struct ring_line *header = rings.lookup(&first);
+	__u32 count = header ? header->count : 0, start = (__u64)hash * count >> 32;
 
+	first += 1 + (RING_SLOTS(ring) + 31) / 32;
 #pragma nounroll
 	for (__u32 i = 0; i < LIST_TRIES; i++) {
 		__u32 at = start + i, index, number;
 		struct ring_line *line;
 		struct backend *b;
 
-		at -= at >= lines * 16 ? lines * 16 : 0;
+		at -= at >= count ? count : 0;
 		index = first + at / 16;
 		line = rings.lookup(&index);
 		if (!line)
@@ -97,10 +102,15 @@ INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, _
 	return over ? OUTCOME_BASE_OVERFLOW : OUTCOME_WARM;
 }
 
-/* To the program that learns hints, until the flow has said enough. */
+/*
+ * To the program that learns hints, until the flow has said enough. Not what says nothing: a client
+ * that is sent much may do nothing but acknowledge it.
+ */
 INLINE int hand_over_unsettled(struct packet *p)
 {
-	return p->unsettled && p->settled != CONFIRMED ? hand_over(p, PROGRAM_LEARNER) : GO_ON;
+	return p->unsettled && p->settled != CONFIRMED && has_payload(p)
+		       ? hand_over(p, PROGRAM_LEARNER)
+		       : GO_ON;
 }
 
 INLINE int hand_over_newcomer(struct packet *p)
@@ -120,10 +130,15 @@ INLINE int hand_over_quic(struct packet *p)
 	return h && h->kinds & HINT_CID ? hand_over_newcomer(p) : GO_ON;
 }
 
-/* One that says nothing of interest is done with: it passes no other program again. */
+/*
+ * One that says nothing of interest is done with: it passes no other program again. Nor does what came
+ * late say any news of its client: that has a hint, and came by none.
+ */
 INLINE void store_newcomer(struct packet *p, const struct hints *h)
 {
-	store_flow(p, h->learn || is_sampled(p, h) ? 0 : LEARNED_FROM);
+	int listen = (h->learn || is_sampled(p, h)) && p->outcome != OUTCOME_LATE;
+
+	store_flow(p, listen ? 0 : LEARNED_FROM);
 }
 
 /* The verifier knows these numbers on each way that leads here: it need not, and walks on once. */
@@ -174,7 +189,7 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		if (former == base)
 			former = 0;
 	}
-	if (p->backend && !p->opens && p->number != base) {
+	if (p->backend && !p->opens && p->number != (former ?: base)) {
 		p->backend = 0;
 		p->outcome = OUTCOME_LATE;
 	}

@@ -19,6 +19,10 @@
 #define SPOKEN (1u << 29)
 #define SETTLED (CONFIRMED | LEARNED_FROM)
 
+/* Once, there and then: another CPU may write or read meanwhile. */
+#define LOAD(place) (*(const volatile typeof(place) *)&(place))
+#define STORE(place, value) (*(volatile typeof(place) *)&(place) = (value))
+
 #define WORD_AGE(word) ((__u32)(word) & (AGES - 1))
 #define WORD_TAG(word) ((__u32)((word) >> 32))
 
