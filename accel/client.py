@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import grpc
 
-from accel import guard_answers, messages
+from accel import guard_answers, hint_report, messages
 from accel.answers import (
     Attached,
     Change,
@@ -27,11 +27,12 @@ from accel.errors import AccelError
 from accel.guard import Guard
 from accel.guard_answers import GuardSample, GuardStatus
 from accel.hint import Hints
+from accel.hint_report import HintReport
 from accel.model import Address, Backend, Mode, Protocol, Service, State
 from accel.reach import unreachable
 from accel.remote_errors import from_call
 from accel.v1 import gateway_pb2 as pb
-from accel.v1 import gateway_pb2_grpc, guard_pb2, guard_pb2_grpc
+from accel.v1 import gateway_pb2_grpc, guard_pb2, guard_pb2_grpc, hint_pb2, hint_pb2_grpc
 
 _OPTIONS = (
     # A whole desired state is one message: 100,000 backends take some ten megabytes.
@@ -51,6 +52,7 @@ class Client:
         self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
         self._stub = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self._guards = guard_pb2_grpc.GuardServiceStub(self._channel)
+        self._hints = hint_pb2_grpc.HintServiceStub(self._channel)
 
     def __enter__(self) -> Self:
         return self
@@ -231,6 +233,11 @@ class Client:
         request = guard_pb2.ListGuardSamplesRequest(service=service, limit=limit)
         answer = self._call(self._guards.ListGuardSamples, request)
         return [guard_answers.sample(m) for m in answer.samples]
+
+    def hint_report(self, service: str, *, reset: bool = False) -> HintReport:
+        """What hints bring. `reset`: what was sampled so far is forgotten then."""
+        request = hint_pb2.GetHintReportRequest(service=service, reset=reset)
+        return hint_report.report(self._call(self._hints.GetHintReport, request))
 
     def explain(
         self, source: tuple[Address, int], target: Target, *, syn: bool = False

@@ -20,6 +20,7 @@ from accel.control.guard_keys import KeyRing
 from accel.control.guard_needs import HostNeeds
 from accel.control.guard_ticker import GuardTicker
 from accel.control.guards import Guards
+from accel.control.hint_reports import HintReports
 from accel.control.hinting import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
@@ -72,7 +73,8 @@ class Gateway:
         self.keys = keys or KeyRing()
         self._host = host or HostNeeds()
         self.guards = Guards(data_path, linger=self.keys.period, host=self._host, clock=clock)
-        self.hinting = Hinting(data_path)
+        self.reports = HintReports(data_path, clock)
+        self.hinting = Hinting(data_path, self.reports)
         self.samples = KeptSamples(data_path, clock)
         self.prefixes = PrefixBook(
             store=PrefixStore(store.path), data_path=data_path, carry_out=self._carry_out_prefixes
@@ -80,6 +82,7 @@ class Gateway:
         self._ticker = GuardTicker(
             guards=self.guards,
             samples=self.samples,
+            reports=self.reports,
             keys=self.keys,
             data_path=data_path,
             exclusively=self.exclusively,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from accel.control.attacks import Attack
 from accel.control.guard_keys import KeyRing
 from accel.control.guards import Guards
+from accel.control.hint_reports import HintReports
 from accel.control.needs import DataPath
 from accel.control.samples_kept import KeptSamples
 from accel.errors import AccelError
@@ -34,6 +35,7 @@ class GuardTicker:
         *,
         guards: Guards,
         samples: KeptSamples,
+        reports: HintReports,
         keys: KeyRing,
         data_path: DataPath,
         exclusively: Exclusively,
@@ -42,6 +44,7 @@ class GuardTicker:
     ) -> None:
         self._guards = guards
         self._samples = samples
+        self._reports = reports
         self._keys = keys
         self._data_path = data_path
         self._exclusively = exclusively
@@ -66,6 +69,7 @@ class GuardTicker:
                 self._keys.roll(self._data_path)
                 attacks = self._guards.count()
                 self._samples.tick()
+                self._reports.tick()
                 spent = time.thread_time() - at
                 if attacks:
                     self._tell(attacks)

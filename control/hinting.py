@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from accel.control.hint_reports import HintReports
 from accel.control.needs import DataPath
 from accel.errors import AccelError
 from accel.hint import NOTHING, UNUSED, HintUse, Kind
@@ -15,10 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 class Hinting:
-    """Services are called by their index. Called by one write at a time."""
+    """Services are called by their index. Called by one write at a time.
 
-    def __init__(self, data_path: DataPath) -> None:
+    `reports` are told how hints are used, too.
+    """
+
+    def __init__(self, data_path: DataPath, reports: HintReports) -> None:
         self._data_path = data_path
+        self._reports = reports
         self._services: dict[int, PlacedService] = {}
         self._there: dict[int, Kind] = {}
 
@@ -31,21 +36,25 @@ class Hinting:
 
     def begin(self, services: Iterable[PlacedService]) -> int:
         """Before each `sync`: these services and no others. Returns how many writes it took."""
+        before = self._services
         self._services = {placed.index: placed for placed in services}
+        self._reports.drop(before.keys() - self._services.keys())
         self._there = {i: kind for i, kind in self._there.items() if i in self._services}
-        return self._data_path.set_hints({index: self.use(index) for index in self._services})
+        return self._set(self._services)
 
     def put(self, services: Iterable[PlacedService], removed: Iterable[int] = ()) -> int:
         """When the data path has these: services as they are now, others that are gone.
 
         Returns how many writes it took. Raises ProgramError, HostError and CapacityError.
         """
-        for index in removed:
+        gone = list(removed)
+        self._reports.drop(gone)
+        for index in gone:
             self._services.pop(index, None)
             self._there.pop(index, None)
         placed = {service.index: service for service in services}
         self._services.update(placed)
-        writes = self._data_path.set_hints({index: self.use(index) for index in placed})
+        writes = self._set(placed)
         return writes + self.put_server_ids(placed.values())
 
     def put_server_ids(self, services: Iterable[PlacedService]) -> int:
@@ -67,7 +76,13 @@ class Hinting:
         self._there[index] = kinds & (Kind.PUSHED | Kind.PREFIX)
         if index not in self._services:
             return 0
-        return self._data_path.set_hints({index: self.use(index)})
+        return self._set([index])
+
+    def _set(self, indices: Iterable[int]) -> int:
+        uses = {index: self.use(index) for index in indices}
+        writes = self._data_path.set_hints(uses)
+        self._reports.use(uses)
+        return writes
 
     def use(self, index: int) -> HintUse:
         """What the data path is told of a service."""

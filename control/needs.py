@@ -34,6 +34,7 @@ class HintMaps(Protocol):
     """The maps of the hints; services are called by their index."""
 
     def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int: ...
+    def read_samples(self) -> Samples: ...
 
 
 class DataPath(Protocol):

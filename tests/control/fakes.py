@@ -31,7 +31,7 @@ from accel.outcome import Outcome
 from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
-from accel.samples import SAMPLE, Samples
+from accel.samples import HINT_SAMPLE, SAMPLE, Samples
 from accel.server_id import ServerId
 from accel.verdicts import Verdict
 
@@ -222,6 +222,11 @@ class FakeHints:
 
     def __init__(self) -> None:
         self.server_ids: dict[int, dict[ServerId, int]] = {}
+        self.samples = np.zeros(0, HINT_SAMPLE)
+
+    def read_samples(self) -> Samples:
+        taken, self.samples = self.samples, np.zeros(0, HINT_SAMPLE)
+        return taken
 
     def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int:
         before = self.server_ids.pop(index, {})

@@ -37,6 +37,7 @@ COMMANDS = """\
     stats            packets and bytes by backend and by verdict
     guard            the guard against floods: status, set, samples
     prefix           allowed and denied clients: add, remove, list, load, lookup
+    hint             connection-reuse hints: where clients' next connections land
     agent            beside a backend's server: reports its warm connections
     explain          what would happen to a packet, and why
     watch            changes as they happen, until Ctrl-C

@@ -1,0 +1,16 @@
+"""accel hint: where new connections should land, and what that brings."""
+
+from __future__ import annotations
+
+from accel.cli import hint_report
+from accel.cli.parser import Commands
+
+
+def register(commands: Commands) -> None:
+    """Add the commands."""
+    group = commands.add_parser(
+        "hint", help="connection-reuse hints: where clients' next connections land"
+    )
+    below = group.add_subparsers(metavar="COMMAND", required=True)
+    for command in (hint_report,):
+        command.register(below)
