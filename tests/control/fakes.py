@@ -218,10 +218,11 @@ class FakeDataPath:
 
 
 class FakeHints:
-    """As it was told: whose server ids there are, by the service's index."""
+    """As it was told: server ids by the service's index, warm budgets by the backend's number."""
 
     def __init__(self) -> None:
         self.server_ids: dict[int, dict[ServerId, int]] = {}
+        self.warmth: dict[int, int] = {}
         self.samples = np.zeros(0, HINT_SAMPLE)
 
     def read_samples(self) -> Samples:
@@ -233,6 +234,9 @@ class FakeHints:
         if ids:
             self.server_ids[index] = dict(ids)
         return len(before.items() ^ ids.items())
+
+    def set_warmth(self, budgets: Mapping[int, int], /) -> None:
+        self.warmth.update(budgets)
 
 
 class FakeFollower:
