@@ -15,7 +15,7 @@ from accel.lab.hosts import INTERFACE, Host
 from accel.lab.network import Lab
 from accel.model import Backend, Mode, Service
 
-_START_SECONDS = 180.0  # an emulated machine compiles for half a minute
+_START_SECONDS = 180.0  # an emulated machine compiles for half a minute, and the first hints wait
 _SETTLE_SECONDS = 60.0
 
 
@@ -54,7 +54,7 @@ class Daemon:
         self.process = self.host.namespace.popen(
             self.command, stdout=self._log_file, stderr=subprocess.STDOUT
         )
-        self.client = Client(self.socket)
+        self.client = Client(self.socket, seconds=_START_SECONDS)
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -62,7 +62,7 @@ class Daemon:
             except UnreachableError:
                 time.sleep(0.02)
                 self.client.close()
-                self.client = Client(self.socket)
+                self.client = Client(self.socket, seconds=_START_SECONDS)
             else:
                 return
         self.kill()
