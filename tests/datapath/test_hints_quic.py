@@ -15,8 +15,10 @@ from accel.model import State
 from accel.server_id import ServerId
 
 V1, V2 = 1, 0x6B3343CF
-INITIAL, ZERO_RTT, HANDSHAKE = range(3)
+NEGOTIATION, DRAFT_29, GREASED = 0, 0xFF00001D, 0x1A2A3A4A  # none that is known
+INITIAL, ZERO_RTT, HANDSHAKE, RETRY = range(4)
 REST = bytes(range(100, 130))
+LONGEST_CID = 20  # bytes (RFC 9000 17.2)
 SIZES = tuple(range(1, LONGEST_ID + 1))
 
 
@@ -68,6 +70,39 @@ def test_a_server_id_of_each_length_is_read(hinted: Hinted, size: int, rotation:
         assert hinted.chosen(datagram(data=short(cid)))[1] == "CID_UNROUTABLE"
     cut = connection_id(server_id(size), rotation, b"non")
     assert hinted.chosen(datagram(data=long(cut, HANDSHAKE)))[1] == "CID_UNROUTABLE"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_packets_of_each_kind_with_ids_of_each_length(hinted: Hinted, size: int) -> None:
+    """Only what bears an id that the server has made is led by it: RFC 9000 17.2, RFC 9369 3.2."""
+    wanted = other(hinted)
+    for nonce in {NONCES[0], min(NONCES[1], LONGEST_CID - 1 - size)}:
+        hinted.use(quic=(quic(size, rotation=2, nonce=nonce),))
+        hinted.set_ids(wanted, server_id(size), rotation=2)
+        cid = connection_id(server_id(size), 2, b"n" * nonce)
+        rows = {
+            (kind, version): (wanted, "CID") if kind in (HANDSHAKE, RETRY) else "BASE"
+            for kind in (INITIAL, ZERO_RTT, HANDSHAKE, RETRY)
+            for version in (V1, V2)
+        }
+        rows |= {
+            (kind, version): "BASE"
+            for kind in (INITIAL, ZERO_RTT, HANDSHAKE, RETRY)
+            for version in (NEGOTIATION, DRAFT_29, GREASED)
+        }
+        base, _ = hinted.chosen(datagram(data=b"x"))
+        for (kind, version), expected in rows.items():
+            found = hinted.chosen(datagram(data=long(cid, kind, version)))
+            assert found == ((base, expected) if expected == "BASE" else expected), (kind, version)
+        assert hinted.chosen(datagram(data=short(cid))) == (wanted, "CID")
+        # In all the bits beside that a short header may have: spin, key phase, packet number.
+        for bits in range(0x40, 0x80, 7):
+            packet = bytes([bits]) + short(cid)[1:]
+            assert hinted.chosen(datagram(data=packet)) == (wanted, "CID")
+        # Rotation 7 says that an id is not to be read.
+        unread = connection_id(server_id(size), 7, b"n" * nonce)
+        for packet in (short(unread), long(unread, HANDSHAKE), long(unread, HANDSHAKE, V2)):
+            assert hinted.chosen(datagram(data=packet)) == (base, "CID_UNROUTABLE")
 
 
 @pytest.mark.parametrize("nonce", [*range(NONCES[0], NONCES[1] + 1)])
