@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accel import image
+from accel.admission import Candidate, refusal
 from accel.errors import InvalidError
 from accel.hint import LONGEST, UNUSED, HintUse, Kind
 from accel.hint_clock import HintClock
@@ -17,7 +18,7 @@ from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
 from accel.hint_values import Clients, HintCounts, Seen, pair, seen
 from accel.image import Words
 from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
-from accel.leading import cut_off, prefix_hash
+from accel.leading import cut_off, prefix_hash, ring_sum
 from accel.loads import RENEWED, Loads
 from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
@@ -36,7 +37,7 @@ _LEARNED, _REFRESHED, _UNLEARNED = (
 )
 _GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
 _LEARN, _CUT_4, _CUT_6 = 2, 5, 6  # bytes of struct hints
-_BOUNDED_UNTIL, _SAMPLE = 5, 15  # words of 32 bits
+_HOLDOUT, _BOUNDED_UNTIL, _SAMPLE = 2, 5, 15  # words of 32 bits
 WARM_SECONDS = 2
 
 
@@ -47,6 +48,7 @@ class HintMaps:
         self._prefixes = KeyedHints(maps.fds["prefix_hints"])
         self._cids = ServerIdMap(maps.fds["cids"])
         self._rows = maps.words("hints").reshape(-1, _WORDS)
+        self._leaf = maps.leaf("backends")
         self._backends = maps.words("backends").reshape(-1, image.LINE // 8)
         self._keys = maps.words("settings")[1:].reshape(2, 7)
         self._pushed = HintTable(maps.words("pushed"), maps.limits.hints)
@@ -203,6 +205,34 @@ class HintMaps:
         now = self.now()
         return {kind: seen(at[0], at[1], now) for kind, at in found.items() if at}
 
+    def candidates(self, index: int, client: Address) -> list[Candidate]:
+        """A client's hints of the kinds that are looked for, in the order in which they are asked,
+        and why each of them would be refused now."""
+        row = self._rows[index]
+        bounded = int(row.view(np.uint32)[_BOUNDED_UNTIL]) > self.now()
+        candidates = []
+        for kind, found in self.find(index, client).items():
+            if not int(row.view(np.uint8)[0]) & kind:
+                continue
+            backend = self._leaf.from_buffer_copy(self._backends[found.number])
+            flows = int(self.loads.flows([found.number])[0])
+            limit = int(self.loads.limits([found.number])[0]) if bounded else None
+            candidates.append(
+                Candidate(
+                    kind=kind,
+                    seen=found,
+                    refused=refusal(found, index, backend, flows, limit),
+                    flows=flows,
+                    limit=limit,
+                )
+            )
+        return candidates
+
+    def held_out(self, index: int, client: Address) -> bool:
+        """Whether a client is of the group whose hints are ignored."""
+        cut = self._cut(index, Clients.of([client]))
+        return int(ring_sum(*cut)[0]) < int(self._rows[index].view(np.uint32)[_HOLDOUT])
+
     def learned_per_backend(self) -> npt.NDArray[np.int64]:
         """How many learned hints lead to each number, of any generation and age."""
         words = self._learned[:, :, 0].reshape(-1)
@@ -243,12 +273,16 @@ class HintMaps:
         return struct.pack("=Q", int(value[0]))
 
     def _hash(self, index: int, clients: Clients) -> Words:
+        return prefix_hash(self._keys, *self._cut(index, clients), np.array([index], np.uint64))
+
+    def _cut(self, index: int, clients: Clients) -> tuple[Words, Words]:
+        """The bits of addresses that make a client."""
         row = self._rows[index].view(np.uint8)
         is_v4 = (clients.high == 0) & (clients.low >> np.uint64(32) == 0xFFFF)
         four = cut_off(clients.high, clients.low, int(row[_CUT_4]))
         six = cut_off(clients.high, clients.low, int(row[_CUT_6]))
         high, low = (np.where(is_v4, a, b) for a, b in zip(four, six, strict=True))
-        return prefix_hash(self._keys, high, low, np.array([index], np.uint64))
+        return high, low
 
     def _entry(
         self,

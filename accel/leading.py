@@ -7,7 +7,9 @@ import numpy as np
 from accel.image import Words
 from accel.source import read_constants
 
-_MIX = np.uint64(read_constants("hash.h")["FLOW_KEY_MIX"])
+_HASH = read_constants("hash.h")
+_MIX = np.uint64(_HASH["FLOW_KEY_MIX"])
+_RING_KEY = np.array([_HASH[f"RING_KEY_{i}"] for i in range(7)], np.uint64)
 _U32 = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -21,15 +23,24 @@ def cut_off(high: Words, low: Words, count: int) -> tuple[Words, Words]:
     return high, low & np.uint64((1 << 64) - (1 << count))
 
 
-def prefix_hash(keys: Words, high: Words, low: Words, last: Words) -> Words:
-    """prefix_hash() of bpf/leading.h: `keys` are the two rows of seven flow keys."""
-    sums = [
+def ring_sum(high: Words, low: Words, last: int = 0) -> Words:
+    """The lower half of PREFIX_SUM() of bpf/leading.h with the keys that all gateways have."""
+    return _sum(_RING_KEY, high, low, np.array([last], np.uint64)) >> _HALF
+
+
+def _sum(key: Words, high: Words, low: Words, last: Words) -> Words:
+    result: Words = (
         key[0]
         + (key[1] + (high >> _HALF)) * (key[2] + (high & _U32))
         + (key[3] + (low >> _HALF)) * (key[4] + (low & _U32))
         + (key[5] + last) * key[6]
-        for key in keys
-    ]
+    )
+    return result
+
+
+def prefix_hash(keys: Words, high: Words, low: Words, last: Words) -> Words:
+    """prefix_hash() of bpf/leading.h: `keys` are the two rows of seven flow keys."""
+    sums = [_sum(key, high, low, last) for key in keys]
     mixed = (sums[0] & ~_U32) | (sums[1] >> _HALF)
     result: Words = (mixed ^ mixed >> _HALF) * _MIX
     return result
