@@ -22,6 +22,7 @@ from accel.errors import AccelError, InvalidError
 
 DOCS = Path(__file__).parents[2] / "docs"
 
+AGENT = ["agent", "haproxy", "--stats-socket", "x", "--service", "api"]
 COMMANDS = """\
     check            what this host lacks, and how to get it
     apply            make the gateway what a file says
@@ -98,6 +99,10 @@ def test_start_up_imports_nothing_heavy(command: str) -> None:
         (["backend", "add", "api/a", "--address", "1.2.3.4", "--mode", "gre"], "'gre'", "'gue'"),
         (["backend", "list", "API"], "SERVICE: 'API' is not a name", "a-z"),
         (["backend", "run", "--interface", "lo"], "--allow: is missing", "--help"),
+        (["agent", "haproxy"], "--stats-socket, --service, --backend: is missing", "--help"),
+        ([*AGENT, "--backend", "api/a"], "--backend: 'api/a' is not a name", "a-z"),
+        ([*AGENT, "--backend", "a", "--gateway", "g:1"], "mutual TLS only", "--tls-cert"),
+        ([*AGENT, "--backend", "a", "--tls-ca", "x"], "--gateway: is missing", "--tls"),
         (["drain", "api/a", "--undo", "--wait", "1"], "not allowed with", "accel drain --help"),
         (["drain", "api/a", "--wait", "soon"], "'soon' is not a number of seconds", "--help"),
         (["drain", "api/a", "--wait", "nan"], "'nan' is not a number of seconds", "--help"),

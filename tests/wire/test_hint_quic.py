@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ FORMS = {
 class Network:
     lab: Lab
     daemons: list[Daemon]
+    _ports: dict[tuple[str, str], Iterator[int]] = field(default_factory=dict)
 
     def steer(
         self, form: Form, *, version: int = 4, routed: bool = True, count: int = 4
@@ -88,11 +90,20 @@ class Network:
         target = Target(service=service.name, port=service.port)
         return self.daemons[gateway].client.explain(source, target).backend
 
+    def port(
+        self, service: Service, host: Host, wanted: Callable[[str], bool], gateway: int = 0
+    ) -> int:
+        """One that no flow has had yet, and whose base choice is wanted."""
+        self._ports.setdefault((service.name, host.name), itertools.count(30000))
+        return next(
+            port
+            for port in self._ports[service.name, host.name]
+            if wanted(self.base(service, host, port, gateway))
+        )
+
     def port_elsewhere(self, service: Service, host: Host, home: str, gateway: int = 0) -> int:
         """One that `home` is not the base choice of."""
-        return next(
-            port for port in range(30000, 31000) if self.base(service, host, port, gateway) != home
-        )
+        return self.port(service, host, lambda base: base != home, gateway)
 
     def packets(self, service: Service, gateway: int = 0) -> dict[str, int]:
         """That a gateway sent to each backend."""
@@ -141,22 +152,25 @@ def test_a_connection_that_moves_stays_where_it_is(
     service = network.steer(FORMS[name], version=version)
     first, second, third = network.lab.clients
 
-    async def go() -> None:
-        client = await QuicClient.to(first, service.address, service.port, version=quic)
-        home = await at_home(client)
+    async def go(home: str) -> None:
+        port = network.port(service, first, lambda base: base == home)
+        client = await QuicClient.to(
+            first, service.address, service.port, local_port=port, version=quic
+        )
+        assert await at_home(client) == home
         # To another host, as from one network to the next.
         await client.move(second, network.port_elsewhere(service, second, home))
         before = network.packets(service)
         assert await at_home(client) == home
-        # To another port of it, unasked, as behind a NAT that has forgotten the client.
-        port = network.port_elsewhere(service, third, home)
-        await client.move(third, port, new_id=False)
+        # To another one, unasked, as behind a NAT that has forgotten the client.
+        await client.move(third, network.port_elsewhere(service, third, home), new_id=False)
         assert await at_home(client) == home
         after = network.packets(service)
         assert {n for n in after if after[n] != before[n]} == {home}
         client.end()
 
-    asyncio.run(go())
+    for host in network.lab.backends:
+        asyncio.run(go(host.name))
 
 
 @pytest.mark.parametrize("name", ["usual"])
