@@ -34,7 +34,7 @@ INLINE __u32 copy_payload(const struct packet *p, __u32 header, void *to)
 
 	if (size > SAMPLE_PAYLOAD)
 		size = SAMPLE_PAYLOAD;
-	if (!size || bpf_xdp_load_bytes(p->ctx, at, to, size))
+	if (!PACKET_COPIES || !size || bpf_xdp_load_bytes(p->ctx, at, to, size))
 		return 0;
 	return size;
 }

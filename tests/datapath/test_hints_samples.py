@@ -9,13 +9,16 @@ import pytest
 from guarding import ATTACKED, stance
 from hinting import POOL, TCP4, TCP6, Hinted, ack, datagram, syn
 from packets import LINK, tcp, to_api
-from rig import Rig
+from rig import LIMITS, Rig
 from world import CLIENT4, CLIENT6
 
+from accel import features, maps
+from accel.datapath import DataPath
 from accel.hint import Kind, Learn
 from accel.maps import CONSTANTS
 
 HELLO = bytes(range(256)) * 6
+COPIES = maps._has(features.PACKET_COPIES)
 MOST, ROOM = CONSTANTS["SAMPLED_PACKETS"], CONSTANTS["SAMPLE_PAYLOAD"]
 
 
@@ -63,12 +66,17 @@ def test_the_first_packets_with_payload_are_sampled_as_they_are(
     assert int(first["time"]) < int(second["time"])
     assert (int(first["sequence"]), int(second["sequence"])) == (1001, 2201)
     assert (int(first["length"]), int(second["length"])) == (1200, 8)
-    assert payload(first) == HELLO[:1200]
-    assert payload(second) == b"finished"
+    assert payload(first) == copy_of(HELLO[:1200])
+    assert payload(second) == copy_of(b"finished")
 
 
 def payload(sample: Any) -> bytes:
     return sample["payload"][: int(sample["copied"])].tobytes()
+
+
+def copy_of(data: bytes) -> bytes:
+    """What a sample has of it in this kernel."""
+    return data[:ROOM] if COPIES else b""
 
 
 @pytest.mark.parametrize("learn", list(Learn)[::2])
@@ -92,7 +100,7 @@ def test_over_ipv6(rig: Rig) -> None:
     hinted.connect(CLIENT6)
     rig.count(ack(CLIENT6, data=HELLO[: ROOM - 8]))
     (sample,) = taken(hinted)
-    assert payload(sample) == HELLO[: ROOM - 8]
+    assert payload(sample) == copy_of(HELLO[: ROOM - 8])
 
 
 def test_only_as_much_is_copied_as_has_room(hinted: Hinted) -> None:
@@ -100,8 +108,8 @@ def test_only_as_much_is_copied_as_has_room(hinted: Hinted) -> None:
     hinted.rig.count(ack(data=HELLO[: ROOM + 20]))
     hinted.rig.count(ack(data=b"x"))
     long, short = taken(hinted)
-    assert (int(long["length"]), payload(long)) == (ROOM + 20, HELLO[:ROOM])
-    assert payload(short) == b"x"
+    assert (int(long["length"]), payload(long)) == (ROOM + 20, copy_of(HELLO))
+    assert payload(short) == copy_of(b"x")
 
 
 def test_a_syn_that_is_sent_again_begins_no_other_sample(hinted: Hinted) -> None:
@@ -136,7 +144,7 @@ def test_payload_that_comes_with_the_ack_is_sampled(hinted: Hinted, elsewhere: b
     for _ in range(MOST + 2):
         assert hinted.went(ack(data=b"more")) == number
     texts = [payload(sample) for sample in taken(hinted)]
-    assert texts[0] == b"first"
+    assert texts[0] == copy_of(b"first")
     assert len(texts) == MOST + (not elsewhere)
     assert hinted.hints.counts(hinted.index).learned == 1
 
@@ -217,4 +225,16 @@ def test_a_full_ring_drops_samples_and_no_packet(hinted: Hinted) -> None:
     assert room - 2 <= len(taken(hinted)) <= room
     hinted.connect(port=7)
     hinted.rig.count(ack(port=7, data=b"again"))
-    assert [payload(sample) for sample in taken(hinted)] == [b"again"]
+    assert [payload(sample) for sample in taken(hinted)] == [copy_of(b"again")]
+
+
+def test_where_the_kernel_copies_nothing_all_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maps, "_has", lambda feature: feature is not features.PACKET_COPIES)
+    datapath = DataPath.open(None, LIMITS)
+    try:
+        hinted = Hinted(Rig(datapath))
+        hinted.use(learn=Learn.ALL, sample=100)
+        hinted.talk()
+        assert [(int(s["length"]), int(s["copied"])) for s in taken(hinted)] == [(4, 0), (4, 0)]
+    finally:
+        datapath.close()
