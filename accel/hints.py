@@ -36,7 +36,7 @@ _LEARNED, _REFRESHED, _UNLEARNED = (
     CONSTANTS[f"CELL_{name}"] for name in ("LEARNED", "REFRESHED", "UNLEARNED")
 )
 _GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
-_LEARN, _CUT_4, _CUT_6 = 2, 5, 6  # bytes of struct hints
+_LEARN = 2  # a byte of struct hints
 _HOLDOUT, _BOUNDED_UNTIL, _SAMPLE = 2, 5, 15  # words of 32 bits
 WARM_SECONDS = 2
 
@@ -82,11 +82,11 @@ class HintMaps:
     def configure(self, index: int, use: HintUse) -> bool:
         """How hints are used for a service from now on. Its hints stay. Whether that is new."""
         row = self._rows[index]
-        if use.idle:
-            self._uses.pop(index, None)
-            words: tuple[int, ...] = (0,) * _WORDS
-        else:
-            self._uses[index] = use
+        self._uses[index] = use
+        if use == UNUSED:
+            del self._uses[index]
+        words: tuple[int, ...] = (0,) * _WORDS
+        if not use.idle:
             until = int(row.view(np.uint32)[_BOUNDED_UNTIL])
             words = use.words(until if use.hints.bound else 0)
         if row.tolist() == list(words):
@@ -118,6 +118,8 @@ class HintMaps:
         gone = set(map(int, np.flatnonzero(self._rows[:, 0]))) - set(indices)
         if gone:
             self.drop(gone)
+        for remove_where in (self._prefixes.remove_where, self._cids.remove_where):
+            remove_where(lambda index, _: index not in indices)
 
     def forget(self, numbers: Collection[int]) -> None:
         """Generations of these numbers begin anew: no old hint may look like one of now."""
@@ -245,7 +247,7 @@ class HintMaps:
         """To be called once a second: load bounds are renewed, what is past its time goes."""
         now = self.now()
         for index, use in self._uses.items():
-            if use.hints.bound and index in services:
+            if use.hints.bound and not use.idle and index in services:
                 self.loads.begin_second(services[index], use.hints)
                 self._rows[index].view(np.uint32)[_BOUNDED_UNTIL] = now + RENEWED
         self._pushed.sweep(now)
@@ -277,10 +279,10 @@ class HintMaps:
 
     def _cut(self, index: int, clients: Clients) -> tuple[Words, Words]:
         """The bits of addresses that make a client."""
-        row = self._rows[index].view(np.uint8)
+        of = self.of(index).hints
         is_v4 = (clients.high == 0) & (clients.low >> np.uint64(32) == 0xFFFF)
-        four = cut_off(clients.high, clients.low, int(row[_CUT_4]))
-        six = cut_off(clients.high, clients.low, int(row[_CUT_6]))
+        four = cut_off(clients.high, clients.low, 32 - of.key4)
+        six = cut_off(clients.high, clients.low, 128 - of.key6)
         high, low = (np.where(is_v4, a, b) for a, b in zip(four, six, strict=True))
         return high, low
 

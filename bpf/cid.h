@@ -89,6 +89,7 @@ INLINE int choose_by_cid(struct packet *p)
 		return GO_ON;
 	if (!admit_moved(p, *word)) {
 		p->backend = 0;
+		p->number = 0;
 		p->outcome = OUTCOME_CID_STALE;
 		return GO_ON;
 	}

@@ -104,13 +104,13 @@ INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, _
 
 /*
  * To the program that learns hints, until the flow has said enough. Not what says nothing: a client
- * that is sent much may do nothing but acknowledge it.
+ * that is sent much may do nothing but acknowledge it; nor a SYN, whatever it has with it.
  */
 INLINE int hand_over_unsettled(struct packet *p)
 {
-	return p->unsettled && p->settled != CONFIRMED && has_payload(p)
-		       ? hand_over(p, PROGRAM_LEARNER)
-		       : GO_ON;
+	if (!p->unsettled || p->settled == CONFIRMED || p->tcp_flags & TCP_SYN || !has_payload(p))
+		return GO_ON;
+	return hand_over(p, PROGRAM_LEARNER);
 }
 
 INLINE int hand_over_newcomer(struct packet *p)

@@ -28,8 +28,8 @@ def quic(size: int, rotation: int = 0, nonce: int = 4) -> QuicId:
     return QuicId(rotation=rotation, server_id_length=size, nonce_length=nonce)
 
 
-def syn(client: str = CLIENT4, port: int = 40001) -> bytes:
-    return bytes(LINK / _header(client) / tcp(POOL.port, "S", sport=port))
+def syn(client: str = CLIENT4, port: int = 40001, data: bytes = b"") -> bytes:
+    return bytes(LINK / _header(client) / tcp(POOL.port, "S", sport=port) / data)
 
 
 def ack(client: str = CLIENT4, port: int = 40001, data: bytes = b"") -> bytes:

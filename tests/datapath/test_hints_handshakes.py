@@ -66,6 +66,15 @@ def test_what_came_late_teaches_nothing(hinted: Hinted) -> None:
     assert hinted.outcomes()["LATE"] > 50
 
 
+def test_a_syn_teaches_nothing_whatever_it_has_with_it(hinted: Hinted) -> None:
+    hinted.use(learn=Learn.ALL)
+    hinted.push(next(n for n in hinted.numbers if n != hinted.chosen(syn())[0]))
+    for _ in range(5):
+        hinted.rig.count(syn(data=b"fast open"))
+    assert hinted.rig.trace(syn()).known_flow
+    assert hinted.seen() is None
+
+
 def test_packets_without_payload_are_not_handed_over_to_be_learned_from(hinted: Hinted) -> None:
     """A download is ACKs: none of them is to pay for what cannot be learned from it."""
     hinted.use(there=NOTHING, learn=Learn.ALL)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from hinting import TCP4, Hinted, nth, syn
+from hinting import TCP4, TCP6, Hinted, nth, syn
 from rig import Rig
+from world import CLIENT6
 
 from accel.errors import CapacityError
-from accel.hint import Kind
+from accel.hint import NOTHING, Kind
 
 NET4 = ip_network("198.51.100.0/24")
 
@@ -71,3 +72,27 @@ def test_hints_of_services_that_are_gone_go_with_them(hinted: Hinted) -> None:
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     assert hinted.outcomes() == {}
     assert hinted.chosen(syn())[1] == "BASE"
+
+
+def test_what_is_pushed_before_it_is_asked_for_is_found(rig: Rig) -> None:
+    """By the length of address that is configured, also while nothing else is."""
+    hinted = Hinted(rig, TCP6)
+    hinted.use(there=NOTHING, key6=56)
+    assert not hinted.hints.active
+    hinted.push(hinted.numbers[0], CLIENT6)
+    hinted.use(key6=56)
+    assert hinted.chosen(syn("2001:db8:c:ff::1"))[1] == "PUSHED"
+
+
+def test_a_second_bounds_nothing_where_nothing_is_asked_for(hinted: Hinted) -> None:
+    hinted.use(there=NOTHING, bound=1.5)
+    hinted.rig.datapath.tick()
+    assert not hinted.rig.words("hints").any()
+
+
+def test_what_is_left_of_services_that_are_gone_goes_at_the_next_start(hinted: Hinted) -> None:
+    hinted.use(there=NOTHING)
+    hinted.hints.put_prefix(hinted.index, NET4, hinted.numbers[0], lifetime=1000)
+    del hinted.rig.world.services[TCP4]
+    hinted.rig.place()
+    assert not list(hinted.hints._prefixes.items())
