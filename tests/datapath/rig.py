@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pytest
 from clock import Clock
+from hint_time import HintTime
 from ring_buffer import RingBuffer
 from world import World
 
@@ -58,6 +59,7 @@ class Rig:
         self._guarded: set[int] = set()
         self._clock = Clock([self._maps.words(name) for name in _TIMES])
         self._samples = RingBuffer(self._maps.fds["samples"])
+        self.hint_time = HintTime(self._maps, datapath.hints)
         self.reset()
 
     def reset(self) -> None:
@@ -96,8 +98,10 @@ class Rig:
     def forget_hints(self) -> None:
         """No service has hints, and nothing is left of any."""
         hints = self.datapath.hints
-        if hints.active:
-            hints.drop(range(LIMITS.services))
+        self.hint_time.release()
+        were_there = hints.active
+        hints.drop(range(LIMITS.services))
+        if were_there:
             self.datapath.set_hints({})
             self._changed = True
         for name in ("pushed", "learned", "loads", "warmths", "outcomes", "sampled"):
@@ -201,6 +205,7 @@ class Rig:
     def trace(self, frame: bytes) -> Outcome:
         """Run a frame as `accel explain` does: it leaves nothing in the maps."""
         self._clock.stand_still()
+        self.hint_time.stand_still()
         outcome = self.datapath.run(frame)
         self._clock.read()
         return outcome
@@ -211,6 +216,7 @@ class Rig:
         Metadata takes bytes of the headroom, of which a driver may have had less to give.
         """
         self._clock.stand_still()
+        self.hint_time.stand_still()
         context = struct.pack("=6I", metadata, metadata + len(frame), 0, 0, 0, 0)
         try:
             done = syscall.prog_test_run(

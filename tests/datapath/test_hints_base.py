@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, shard, syn
-from rig import LIMITS, Rig
-from world import CLIENT4, World
+from rig import Rig
+from world import CLIENT4
 
-from accel.datapath import DataPath
-from accel.hint import Affinity, Hints, HintUse, Kind, ShardKey
+from accel.hint import Affinity, Hints, Kind, ShardKey
 
 NONE = Hints(holdout=0, bound=0)
 
@@ -53,26 +51,6 @@ def test_a_shard_has_a_few_backends(hinted: Hinted, key: ShardKey, size: int) ->
     if key is not ShardKey.SERVICE:
         many = [syn(nth(i), i + 1) for i in range(100)]
         assert len({hinted.chosen(frame)[0] for frame in many}) == 3
-
-
-def test_two_gateways_agree_on_the_base_choice(rig: Rig) -> None:
-    second = DataPath.open(None, replace(LIMITS, flows=512))
-    try:
-        second.sync(list(World().services.values()))
-        hinted = Hinted(rig)
-        for hints in (
-            replace(NONE, affinity=Affinity.CLIENT, holdout=10),
-            replace(NONE, affinity=Affinity.PREFIX),
-            replace(NONE, shard=shard(ShardKey.SOURCE, 2)),
-            NONE,
-        ):
-            hinted.use(hints, there=Kind(0))
-            second.set_hints({hinted.index: HintUse(hints=hints)})
-            for i in range(500):
-                frame = syn(nth(i * 7919), 1 + i)
-                assert second.run(frame).backend == rig.trace(frame).backend
-    finally:
-        second.close()
 
 
 def test_the_held_out_are_steered_as_without_hints(hinted: Hinted) -> None:

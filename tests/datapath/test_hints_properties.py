@@ -114,22 +114,6 @@ def test_no_hint_but_a_required_one_goes_beyond_a_bound(rig: Rig, config: Config
     assert sum(hinted.outcomes().values()) == went.total()
 
 
-@given(st.integers(0, 2**24 - 1), st.integers(1, 65535))
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_a_service_without_hints_is_steered_as_ever(rig: Rig, client: int, port: int) -> None:
-    frames = [make(nth(client), port) for make in (syn, ack, datagram)]
-    rig.forget_hints()
-    plain = [rig.datapath.run(frame) for frame in frames]
-    Hinted(rig, "pool-tcp6").use()
-    for before, frame in zip(plain, frames, strict=True):
-        now = rig.datapath.run(frame)
-        assert (now.verdict, now.backend, now.slot, now.frame) == (
-            *(before.verdict, before.backend, before.slot, before.frame),
-        )
-
-
 def test_a_trace_leaves_nothing(rig: Rig) -> None:
     hinted = Hinted(rig)
     hinted.use(warm=True, learn=Learn.ALL, bound=1.5)

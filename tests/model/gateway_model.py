@@ -2,7 +2,8 @@
 
 Written from the documentation and the RFCs, to be held against the loaded program packet by
 packet. It shares with the package what services and backends look like, and the Python twin that
-builds rings; parsing, hashing, the flow cache, the choice and the bytes that leave are its own.
+builds rings; parsing, hashing, the flow cache, the choice and the bytes that leave are its own, in
+files beside this one.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from choice_model import ChoiceModel, Key, key_of
+from flow_model import Flow, FlowCache
 from guard_model import Challenged, Cookie, GuardModel
-from hash_model import mixed, multilinear, ring_hash
+from hint_model import Flight, HintModel
 from leaving_model import challenge, echo_reply, overhead, syn_ack, to_backend, too_big
 from packet_model import (
     ICMP,
@@ -25,19 +28,18 @@ from packet_model import (
     read_ipv4,
     read_ipv6,
 )
-from ring_model import Ring
 
-from accel.model import Mode, Service, State
+from accel.guard import Level, Rule
+from accel.model import Mode, State
 from accel.placed import PlacedBackend, PlacedService
 
 INGRESS = 1  # where test runs come in
-WAYS, LIFETIME = 8, 8
+TCP_HEADER, UDP_HEADER = 20, 8
 ECHO_REQUEST = {4: 8, 6: 128}
 ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
 FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
 PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
 ANSWERED = {"ECHO", "TOO_BIG", "CHALLENGED", "COOKIE"}
-Key = tuple[bytes, bytes, int]  # address, port, protocol
 Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
 
 
@@ -52,17 +54,7 @@ class Decision:
     backend: int = 0
     slot: int | None = None
     ifindex: int = 0
-
-
-@dataclass(slots=True)
-class Flow:
-    """One flow in a bucket: whose it is, and the epoch of its last packet."""
-
-    tag: int
-    number: int
-    generation: int
-    epoch: int
-    confirmed: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,51 +73,48 @@ class Found:
 class GatewayModel:
     """A gateway's state. `keys` are the 14 words of the flow key, `buckets` a power of two."""
 
-    def __init__(self, *, keys: Sequence[int], buckets: int, guard: GuardModel) -> None:
-        self.guard = guard
+    def __init__(
+        self, *, keys: Sequence[int], buckets: int, guard: GuardModel, hints: HintModel
+    ) -> None:
+        self.guard, self.hints = guard, hints
         self.noted: dict[tuple[int, str], tuple[int, int]] = {}
-        self._tag_key, self._bucket_key = keys[:7], keys[7:]
-        self._buckets: list[list[Flow | None]] = [[None] * WAYS for _ in range(buckets)]
-        self.epoch = 0
+        self._cache = FlowCache(keys, buckets)
+        self._choice = ChoiceModel(hints)
         self.counts: dict[Place, tuple[int, int]] = {}
-        self._rings: dict[Key, Ring] = {}
-        self._former: dict[Key, Ring] = {}
         self.place([])
 
     def place(self, services: Iterable[PlacedService]) -> None:
         """From now on there are these services; flows stay."""
         self._services = list(services)
         self._backends = {b.number: b for s in self._services for b in s.backends}
-        self._keys = {_key(s.service): s for s in self._services}
-        rings = {key: Ring(s) for key, s in self._keys.items() if Ring(s).numbers}
-        for key, ring in rings.items():
-            before = self._rings.get(key)
-            if before and ring.same_as(before):
-                rings[key] = before
-            elif before:
-                self._former[key] = before
-            else:
-                self._former.pop(key, None)
-        self._rings = rings
+        self._keys: dict[Key, PlacedService] = {key_of(s.service): s for s in self._services}
+        self._choice.place(self._services)
+        self.hints.place(self._services)
         self._addresses = {s.service.address.packed for s in self._services}
 
     def forget_former_rings(self) -> None:
         """The seconds are over for which handshakes go on by the rings that were."""
-        self._former = {}
+        self._choice.forget_former_rings()
 
     def next_epoch(self) -> None:
         """Flows that were idle for longer than their lifetime are gone."""
-        self.epoch += 1
+        self._cache.next_epoch()
         self.guard.next_epoch()
-        for bucket in self._buckets:
-            for way, flow in enumerate(bucket):
-                if flow and self.epoch - flow.epoch > LIFETIME:
-                    bucket[way] = None
 
     def flows(self) -> dict[int, int]:
         """How many live flows each backend number has, 0 left out."""
-        flows = (f for bucket in self._buckets for f in bucket if f)
-        return dict(Counter(f.number for f in flows if self._backend_of(f)))
+        return dict(Counter(f.number for f in self._cache if self._backend_of(f)))
+
+    def knows(self, frame: bytes) -> bool:
+        """Whether it is of a known flow, of a service with ports."""
+        ip = read_frame(frame)
+        assert ip.ports
+        placed = self._service(ip.destination, ip.ports[1], ip.protocol)
+        assert placed
+        bucket, tag = self._cache.place(ip.source, ip.ports, placed.index)
+        flow = next((f for f in bucket if f and f.tag == tag), None)
+        backend = self._backend_of(flow) if flow else None
+        return bool(backend and not (ip.syn and backend.backend.state is State.DRAIN))
 
     def run(self, frame: bytes) -> Decision:
         """What becomes of a frame, and what it leaves: flow and count."""
@@ -226,61 +215,67 @@ class GatewayModel:
         return exact or self._keys.get((address, b"\0\0", protocol))
 
     def _steer(self, frame: bytes, ip: Headers, found: Found) -> Decision:
-        index = found.placed.index
-        tag = multilinear(self._tag_key, found.client, found.ports, index)
-        at = mixed(multilinear(self._bucket_key, found.client, found.ports, index))
-        bucket = self._buckets[at % len(self._buckets)]
+        index, quoted = found.placed.index, found.quoted
+        bucket, tag = self._cache.place(found.client, found.ports, index)
         flow = next((f for f in bucket if f and f.tag == tag), None)
         backend = self._backend_of(flow) if flow else None
         if flow and backend and found.syn and backend.backend.state is State.DRAIN:
             bucket[bucket.index(flow)] = None  # a new connection by an old one's ports
             flow = backend = None
-        slot, verdict = None, "FORWARD_ICMP" if found.quoted else "FORWARD_FLOW"
+        slot, verdict, hint = None, "FORWARD_ICMP" if quoted else "FORWARD_FLOW", ""
         if flow and backend:
-            if not found.quoted:
-                flow.epoch = self.epoch
-                flow.confirmed = True
+            if not quoted:
+                flow.epoch, flow.confirmed = self._cache.epoch, True
+                self._listen(ip, found, flow, backend)
         else:
-            if found.guarded and not found.quoted:
-                self.guard.stray(ip, index)
-            chosen = self._choose(found)
-            if not chosen:
-                return replace(_ended("NO_BACKEND", frame), service=index)
-            slot, backend, moves = chosen
-            if not found.quoted:
+            cookie = found.guarded and not quoted and self.guard.stray(ip, index)
+            flight = self._flight(frame, ip, found, cookie=cookie)
+            choice = self._choice.choose(found.placed, flight, syn=found.syn, quoted=quoted)
+            slot, backend, hint = choice.slot, choice.backend, choice.outcome
+            hint = hint if self.hints.active else ""
+            if not backend:
+                return replace(_ended("NO_BACKEND", frame), service=index, hint=hint)
+            if not quoted:
                 verdict = "FORWARD_SYN" if found.syn else "FORWARD_NEW"
-                if moves or not found.syn:
-                    self._store(bucket, tag, backend)
+                if flight.opens and hint != "CID":
+                    self.hints.opened(index, backend.number)
+                if choice.kept:
+                    teaches = self.hints.learns(index) and hint != "LATE"
+                    settled = self.hints.active and not teaches
+                    self._cache.store(bucket, tag, backend, settled=settled)
+                    self.hints.outcomes.update([(index, hint)] if hint else [])
         return replace(
             self._forward(frame, ip, found, backend, tag, verdict),
             service=index,
             backend=backend.number,
             slot=slot,
+            hint=hint,
         )
 
-    def _choose(self, found: Found) -> tuple[int, PlacedBackend, bool] | None:
-        """The slot, the backend, and whether another would follow from the ring that was.
+    def _flight(self, frame: bytes, ip: Headers, found: Found, *, cookie: bool) -> Flight:
+        """What hints are asked about."""
+        levels = self.guard.levels_of(found.placed.index)
+        ours = found.protocol == UDP and not found.quoted
+        return Flight(
+            index=found.placed.index,
+            client=found.client,
+            ports=found.ports,
+            protocol=found.protocol,
+            opens=not found.quoted and (found.syn or found.protocol != TCP or cookie),
+            attacked=levels.get(Rule.SYN) is Level.ON,
+            datagram=frame[ip.upper + UDP_HEADER : ip.end] if ours else None,
+        )
 
-        No SYN is stored, so TCP that is no SYN goes by the former ring for as long as there is
-        one: its handshake may have gone that way. A SYN that this would part is stored.
-        """
-        key = _key(found.placed.service)
-        ring, former = self._rings.get(key), self._former.get(key)
-        if not ring:
-            return None
-        hashed = ring_hash(found.client, found.ports, found.protocol)
-        slot = ring.slot(hashed)
-        backend = self._backends[ring.numbers[slot]]
-        if not former or found.protocol != TCP or found.quoted:
-            return slot, backend, False
-        number = former.numbers[former.slot(hashed)]
-        if number == backend.number:
-            return slot, backend, False
-        if not found.syn and number in {b.number for b in found.placed.backends}:
-            earlier = self._backends[number]
-            if earlier.backend.state is not State.DOWN:
-                backend = earlier
-        return slot, backend, True
+    def _listen(self, ip: Headers, found: Found, flow: Flow, backend: PlacedBackend) -> None:
+        """A flow's second packet with payload, no SYN, teaches where its client's state is."""
+        header = UDP_HEADER if ip.protocol == UDP else TCP_HEADER + len(ip.options)
+        speaks = ip.end - ip.upper > header and not found.syn
+        if flow.settled or not speaks or not self.hints.learns(found.placed.index):
+            return
+        flow.settled, flow.spoken = flow.spoken, True
+        if flow.settled:
+            flight = self._flight(b"", ip, found, cookie=False)
+            self.hints.learn(flight, backend, self._choice.base(found.placed, flight))
 
     def _forward(
         self,
@@ -309,33 +304,12 @@ class GatewayModel:
             ifindex=hop.ifindex,
         )
 
-    # The flow cache
-
     def _backend_of(self, flow: Flow) -> PlacedBackend | None:
         """Whom the flow may still go to."""
         placed = self._backends.get(flow.number)
         if placed is None or placed.generation != flow.generation:
             return None
         return None if placed.backend.state is State.DOWN else placed
-
-    def _store(self, bucket: list[Flow | None], tag: int, backend: PlacedBackend) -> None:
-        """In place of its own, else in a free one, else of the oldest, the unconfirmed before the
-        confirmed; from its home way on."""
-        ways = [(tag + i) % WAYS for i in range(WAYS)]
-
-        def precedence(way: int) -> tuple[bool, bool, bool, int]:
-            flow = bucket[way]
-            if flow is None:
-                return (False, True, False, 0)
-            return (flow.tag == tag, False, not flow.confirmed, self.epoch - flow.epoch)
-
-        bucket[max(ways, key=precedence)] = Flow(
-            tag, backend.number, backend.generation, self.epoch
-        )
-
-
-def _key(service: Service) -> Key:
-    return service.address.packed, service.port.to_bytes(2, "big"), int(service.protocol)
 
 
 def _ended(verdict: str, frame: bytes) -> Decision:

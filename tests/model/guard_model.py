@@ -153,23 +153,25 @@ class GuardModel:
             announced=announced,
         )
 
-    def stray(self, ip: Headers, index: int) -> None:
-        """Of no known flow. Raises EndsAs."""
+    def stray(self, ip: Headers, index: int) -> bool:
+        """Of no known flow. Raises EndsAs. Whether a cookie opens a connection."""
         stance = self._of(index)
         if ip.protocol != TCP or _opens(ip.flags):
-            return
+            return False
         cookies = stance.mode is GuardMode.COOKIE_BACKEND
         cookies &= stance.levels.get(Rule.SYN) in (Level.ON, Level.LINGER)
         cookies &= ip.flags & (SYN | ACK | RST) == ACK
         if cookies and self._has_cookie(ip, stance):
             self.noted.append((index, "PROVEN"))
             self._admit(stance, ip, index, "SYNs")
-        elif stance.levels.get(Rule.UNKNOWN):
+            return True
+        if stance.levels.get(Rule.UNKNOWN):
             if self._is_proven(ip):
                 self._admit(stance, ip, index, "strays")
             else:
                 verdict = "BAD_COOKIE" if cookies else "UNKNOWN_FLOW"
                 self._judge(stance, Rule.UNKNOWN, index, verdict)
+        return False
 
     def _admit(self, stance: Stance, ip: Headers, index: int, what: str) -> None:
         self._limit(stance, Rule.SYN_RATE, SYN_RATE, ip, (index, what), index, "SYN_RATE")
@@ -205,6 +207,10 @@ class GuardModel:
             return False
         self._proven[source] = self.epoch
         return True
+
+    def levels_of(self, guard: int) -> Mapping[Rule, Level]:
+        """What each rule does."""
+        return self._of(guard).levels
 
     def is_idle(self, guard: int) -> bool:
         """Whether no rule of it does anything."""

@@ -48,11 +48,16 @@ class Traffic:
         services: Sequence[Service],
         challenge_keys: Sequence[Key],
         cookie_keys: Sequence[Key],
+        ids: Sequence[bytes] = (),
     ) -> None:
+        """With `ids`, of QUIC connections, flows are so few that they are met again and again."""
         self._random = random
         self._challenge_keys = challenge_keys
         self._cookie_keys = cookie_keys
         self._services = services
+        self._ids = ids
+        self._clients = {v: CLIENTS[v][:3] if ids else CLIENTS[v] for v in CLIENTS}
+        self._ports = CLIENT_PORTS[:2] if ids else CLIENT_PORTS
 
     def frame(self) -> bytes:
         """One frame of 14 bytes or more."""
@@ -90,16 +95,16 @@ class Traffic:
             port = r.choice((0, 80, 443, 8443, 9000))
         if r.random() < 0.05:
             protocol = r.choice((6, 17, 132, 50, 47, 59))
-        client = r.choice(CLIENTS[version])
+        client = r.choice(self._clients[version])
         chance = r.random()
         if chance < 0.06:
             upper, protocol = self._echo(version)
         elif chance < 0.18:
             quote = self._quote(version, address, port, protocol, client)
             upper, protocol = self._error(version, quote)
-            client = r.choice(CLIENTS[version])
+            client = r.choice(self._clients[version])
         else:
-            upper = self._transport(protocol, r.choice(CLIENT_PORTS), port)
+            upper = self._transport(protocol, r.choice(self._ports), port)
             if protocol == Protocol.TCP and r.random() < 0.3:
                 upper = self._of_a_guard(client, address, upper)
             if r.random() < 0.08:  # just below and above what fits
@@ -110,6 +115,8 @@ class Traffic:
     def _transport(self, protocol: int, source: int, destination: int) -> bytes:
         r = self._random
         payload = r.randbytes(8) + bytes(r.choice(SIZES))
+        if self._ids and r.random() < 0.6:
+            payload = b"" if protocol == Protocol.TCP and r.random() < 0.3 else self._quic()
         ports = struct.pack("!HH", source, destination)
         if protocol != Protocol.TCP:
             return ports + struct.pack("!HH", 8 + len(payload), r.randrange(65536)) + payload
@@ -119,6 +126,20 @@ class Traffic:
             offset = r.randrange(16)
         rest = struct.pack("!BBHHH", offset << 4, r.choice(TCP_FLAGS), 512, r.randrange(65536), 0)
         return ports + r.randbytes(8) + rest + options + payload
+
+    def _quic(self) -> bytes:
+        """With an id that is somebody's, nearly one, or none at all."""
+        r = self._random
+        cid = r.choice(self._ids)
+        if r.random() < 0.2:
+            at = r.randrange(len(cid))
+            cid = cid[:at] + r.randbytes(1) + cid[at + 1 :]
+        rest = r.randbytes(r.choice((30, 30, 30, 4, 0)))
+        if r.random() < 0.6:
+            return bytes([r.choice((0x40, 0x5F, 0))]) + cid + rest
+        version = r.choice((1, 1, 0x6B3343CF, 0, 0xFF00001D))
+        length = r.choice((len(cid), len(cid), len(cid) - 1, 0, 20, 255))
+        return struct.pack("!BIB", r.choice((0xC0, 0xD0, 0xE0, 0xF0)), version, length) + cid + rest
 
     def _of_a_guard(self, client: Address, service: Address, upper: bytes) -> bytes:
         """What answers a challenge or a cookie, right or nearly; or a SYN that is sent again."""
@@ -171,7 +192,7 @@ class Traffic:
         r = self._random
         if r.random() < 0.1:
             service, client = client, service
-        upper = self._transport(protocol, port, r.choice(CLIENT_PORTS))
+        upper = self._transport(protocol, port, r.choice(self._ports))
         packet = self._ip(version, service, client, protocol, upper)
         return packet[: r.choice((28, 48, 27, 47, 68, 100, 548, 1232, 1480, 19, 0))]
 
