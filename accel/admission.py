@@ -8,7 +8,7 @@ from typing import Any
 
 from accel.hint import Kind
 from accel.hint_outcomes import HintOutcome
-from accel.hint_values import Seen
+from accel.hint_values import Seen, Standing
 from accel.model import Mode, State
 
 
@@ -29,14 +29,12 @@ class Refusal(enum.IntEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A client's hint of one kind, what it is worth now, and its backend's load in the running
-    second: new flows and how many there may be, None without a bound."""
+    """A client's hint of one kind, what it is worth now, and how its backend stands."""
 
     kind: Kind
     seen: Seen
     refused: Refusal
-    flows: int
-    limit: int | None
+    standing: Standing
 
     @property
     def outcome(self) -> HintOutcome:
@@ -45,7 +43,7 @@ class Candidate:
         return HintOutcome[f"{self.kind.name}{suffix}"]
 
 
-def refusal(seen: Seen, index: int, backend: Any, flows: int, limit: int | None) -> Refusal:
+def refusal(seen: Seen, index: int, backend: Any, standing: Standing) -> Refusal:
     """Of a hint of the service with that index. `backend` is the struct of its number."""
     if not seen.seconds:
         return Refusal.EXPIRED
@@ -53,7 +51,8 @@ def refusal(seen: Seen, index: int, backend: Any, flows: int, limit: int | None)
         return Refusal.STALE
     if backend.state != State.UP or not (backend.ifindex or backend.mode == Mode.LOCAL):
         return Refusal.DOWN
-    if limit is not None and not seen.require and flows >= limit:
+    limit = standing.limit
+    if limit is not None and not seen.require and standing.flows >= limit:
         return Refusal.OVERFLOW
     return Refusal.ADMITTED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from accel.hint_answers import KnownHint
 from accel.model import Address, Backend, Protocol, Service
 
 
@@ -127,7 +128,11 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """What would happen to one packet. `ring_slot` is None where the ring was not asked."""
+    """What would happen to one packet. `ring_slot` is None where the ring was not asked.
+
+    `outcome` is what decided where a new flow goes, empty if hints were not asked, and `hints` what
+    there is for its client.
+    """
 
     verdict: str
     meaning: str
@@ -140,6 +145,8 @@ class Explanation:
     packet_in: bytes
     packet_out: bytes
     steps: tuple[str, ...]
+    outcome: str = ""
+    hints: tuple[KnownHint, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

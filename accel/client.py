@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import grpc
 
-from accel import guard_answers, hint_report, messages
+from accel import guard_answers, hint_answers, hint_report, messages
 from accel.answers import (
     Attached,
     Change,
@@ -26,13 +26,21 @@ from accel.answers import (
 from accel.errors import AccelError
 from accel.guard import Guard
 from accel.guard_answers import GuardSample, GuardStatus
-from accel.hint import Hints
+from accel.hint import Hints, Shard
+from accel.hint_answers import HintStats
 from accel.hint_report import HintReport
 from accel.model import Address, Backend, Mode, Protocol, Service, State
 from accel.reach import unreachable
 from accel.remote_errors import from_call
+from accel.server_id import ServerIds
 from accel.v1 import gateway_pb2 as pb
-from accel.v1 import gateway_pb2_grpc, guard_pb2, guard_pb2_grpc, hint_pb2, hint_pb2_grpc
+from accel.v1 import (
+    gateway_pb2_grpc,
+    guard_pb2,
+    guard_pb2_grpc,
+    hint_pb2,
+    hint_pb2_grpc,
+)
 
 _OPTIONS = (
     # A whole desired state is one message: 100,000 backends take some ten megabytes.
@@ -156,6 +164,7 @@ class Client:
         mode: Mode | None = None,
         gue_port: int | None = None,
         state: State | None = None,
+        server_ids: ServerIds | None = None,
         expected_revision: int = 0,
         validate_only: bool = False,
     ) -> Reached:
@@ -169,6 +178,7 @@ class Client:
                 mode=mode,
                 gue_port=gue_port,
                 state=state,
+                server_ids=server_ids,
             ),
             expected_revision=expected_revision,
             validate_only=validate_only,
@@ -233,6 +243,28 @@ class Client:
         request = guard_pb2.ListGuardSamplesRequest(service=service, limit=limit)
         answer = self._call(self._guards.ListGuardSamples, request)
         return [guard_answers.sample(m) for m in answer.samples]
+
+    def hint_stats(self, service: str = "") -> list[HintStats]:
+        """Of `service`, or of all that have hints."""
+        request = hint_pb2.GetHintStatsRequest(service=service)
+        return hint_answers.stats(self._call(self._hints.GetHintStats, request).services)
+
+    def set_shard(
+        self,
+        service: str,
+        shard: Shard,
+        *,
+        expected_revision: int = 0,
+        validate_only: bool = False,
+    ) -> Service:
+        """`expected_revision` is the service's."""
+        request = hint_pb2.SetShardRequest(
+            service=service,
+            shard=messages.shard_message(shard),
+            expected_revision=expected_revision,
+            validate_only=validate_only,
+        )
+        return messages.service(self._call(self._hints.SetShard, request).service)
 
     def hint_report(self, service: str, *, reset: bool = False) -> HintReport:
         """What hints bring. `reset`: what was sampled so far is forgotten then."""

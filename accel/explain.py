@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from accel import explain_guard
+from accel import explain_guard, explain_hints
+from accel.explain_hints import Asked
+from accel.hint_outcomes import HintOutcome
 from accel.image import admitted
 from accel.model import Mode, Service, State
 from accel.outcome import Outcome
@@ -17,16 +19,18 @@ def steps(
     service: PlacedService | None,
     backend: PlacedBackend | None,
     prefix: tuple[Network, bool] | None = None,
+    asked: Asked | None = None,
 ) -> list[str]:
     """The steps of the decision in their order; `packet` says what came in.
 
-    `prefix` is the longest that has its source, and whether it is denied.
+    `prefix` is the longest that has its source, and whether it is denied; `asked` are the hints
+    that there are for it.
     """
     return [
         f"In comes {packet}.",
         *_service_step(service),
         *(_prefix_step(*prefix) if prefix else ()),
-        *(_choice_steps(outcome, service, backend) if service else ()),
+        *(_choice_steps(outcome, service, backend, asked) if service else ()),
         *(explain_guard.steps(outcome.verdict, service.service.guard) if service else ()),
         *(_way_steps(backend) if backend and outcome.verdict.forward else ()),
         f"{outcome.action}, verdict {outcome.verdict.label}: {outcome.verdict.meaning}.",
@@ -53,7 +57,7 @@ def _prefix_step(network: Network, deny: bool) -> list[str]:
 
 
 def _choice_steps(
-    outcome: Outcome, service: PlacedService, backend: PlacedBackend | None
+    outcome: Outcome, service: PlacedService, backend: PlacedBackend | None, asked: Asked | None
 ) -> list[str]:
     admitted_ones = [b for b in service.backends if admitted(b)]
     if outcome.known_flow and backend:
@@ -61,14 +65,25 @@ def _choice_steps(
             f"The flow cache knows the connection: it stays at backend {backend.backend.name!r}, "
             f"whose state is {backend.backend.state.name.lower()}."
         ]
-    if outcome.slot is not None and backend:
+    if backend and (outcome.slot is not None or outcome.hint):
+        new = "The flow cache does not know the connection."
+        said = [new, *explain_hints.steps(outcome, service, backend, asked)]
+        if explain_hints.is_followed(outcome):
+            return said
         total = sum(b.backend.weight for b in admitted_ones)
+        whose = explain_hints.instead(outcome, backend) or (
+            f"which belongs to backend {backend.backend.name!r} "
+            f"(weight {backend.backend.weight} of {total}, "
+            f"{len(admitted_ones)} of {len(service.backends)} backends get new flows)"
+        )
+        by = "its addresses and ports"
+        if outcome.hint:
+            held_out = outcome.hint is HintOutcome["HOLDOUT"]
+            by = explain_hints.base(service.service.hints, held_out)
         return [
-            "The flow cache does not know the connection.",
-            f"The hash of its addresses and ports is slot {outcome.slot} of "
-            f"{service.service.ring_size} in the ring, which belongs to backend "
-            f"{backend.backend.name!r} (weight {backend.backend.weight} of {total}, "
-            f"{len(admitted_ones)} of {len(service.backends)} backends get new flows).",
+            *said,
+            f"The hash of {by} is slot {outcome.slot} of {service.service.ring_size} in the ring, "
+            f"{whose}.",
         ]
     if not admitted_ones:
         return [_why_none(service)]

@@ -45,6 +45,16 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """New flows of a backend in the running second and how many there may be, and its warm budget;
+    None without a bound, and without a budget that is believed now."""
+
+    flows: int
+    limit: int | None
+    warm: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class HintCounts:
     """New flows by what decided; hints learned and refreshed, and not learned under attack."""
 
@@ -59,9 +69,15 @@ def pair(first: int, second: int) -> int:
     return int(struct.unpack("=Q", struct.pack("=II", first, second))[0])
 
 
+def unpair(word: int) -> tuple[int, int]:
+    """The two numbers again."""
+    first, second = struct.unpack("=II", struct.pack("=Q", word))
+    return first, second
+
+
 def seen(word: int, times: int, now: int) -> Seen:
     """A hint as the maps have it, at the time `now`."""
-    until, _ = struct.unpack("=II", struct.pack("=Q", times))
+    until, _ = unpair(times)
     return Seen(
         number=word >> 12 & 0x1FFFF,
         generation=word >> 4 & 0xFF,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from accel.hint import LONGEST, UNUSED, HintUse, Kind
 from accel.hint_clock import HintClock
 from accel.hint_outcomes import HintOutcome
 from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
-from accel.hint_values import Clients, HintCounts, Seen, pair, seen
+from accel.hint_values import Clients, HintCounts, Seen, Standing, pair, seen, unpair
 from accel.image import Words
 from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
 from accel.leading import cut_off, prefix_hash, ring_sum
@@ -210,25 +210,34 @@ class HintMaps:
     def candidates(self, index: int, client: Address) -> list[Candidate]:
         """A client's hints of the kinds that are looked for, in the order in which they are asked,
         and why each of them would be refused now."""
-        row = self._rows[index]
-        bounded = int(row.view(np.uint32)[_BOUNDED_UNTIL]) > self.now()
+        kinds = int(self._rows[index].view(np.uint8)[0])
         candidates = []
         for kind, found in self.find(index, client).items():
-            if not int(row.view(np.uint8)[0]) & kind:
-                continue
-            backend = self._leaf.from_buffer_copy(self._backends[found.number])
-            flows = int(self.loads.flows([found.number])[0])
-            limit = int(self.loads.limits([found.number])[0]) if bounded else None
-            candidates.append(
-                Candidate(
-                    kind=kind,
-                    seen=found,
-                    refused=refusal(found, index, backend, flows, limit),
+            if kinds & kind:
+                backend = self._leaf.from_buffer_copy(self._backends[found.number])
+                (standing,) = self.standings(index, [found.number])
+                refused = refusal(found, index, backend, standing)
+                candidates.append(
+                    Candidate(kind=kind, seen=found, refused=refused, standing=standing)
+                )
+        return candidates
+
+    def standings(self, index: int, numbers: Sequence[int]) -> list[Standing]:
+        """How backends of a service stand in the running second."""
+        now = self.now()
+        bounded = int(self._rows[index].view(np.uint32)[_BOUNDED_UNTIL]) > now
+        found = []
+        for number in numbers:
+            flows, limit = self.loads.of(number)
+            budget, until = unpair(int(self._warmths[number]))
+            found.append(
+                Standing(
                     flows=flows,
-                    limit=limit,
+                    limit=limit if bounded else None,
+                    warm=budget if until > now else None,
                 )
             )
-        return candidates
+        return found
 
     def held_out(self, index: int, client: Address) -> bool:
         """Whether a client is of the group whose hints are ignored."""

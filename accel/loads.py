@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from accel import image
 from accel.hint import Hints
@@ -36,10 +35,7 @@ class Loads:
         pairs[:, 1] = limits
         self._words[numbers] = pairs.view(np.uint64)[:, 0]
 
-    def flows(self, numbers: list[int]) -> npt.NDArray[np.uint32]:
-        """New flows of the running second."""
-        return self._loads[numbers, 0]
-
-    def limits(self, numbers: list[int]) -> npt.NDArray[np.uint32]:
-        """How many there may be."""
-        return self._loads[numbers, 1]
+    def of(self, number: int) -> tuple[int, int]:
+        """New flows of the running second, and how many there may be."""
+        flows, limit = map(int, self._loads[number])
+        return flows, limit

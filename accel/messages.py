@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accel import message_form
+from accel import hint_answers, message_form
 from accel.answers import (
     Attached,
     Attack,
@@ -23,7 +23,7 @@ from accel.answers import (
     Status,
 )
 from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
+from accel.hint import UNHINTED, Shard
 from accel.model import Backend, Mode, Protocol, Service, State, parse_address
 from accel.server_id import ServerId
 from accel.v1 import gateway_pb2, model_pb2
@@ -55,6 +55,12 @@ def backend_message(**fields: Any) -> model_pb2.Backend:
     message = model_pb2.Backend(**given)
     if ids is not None:
         message_form.put_items(message.server_ids, ids)
+    return message
+
+
+def shard_message(shard: Shard) -> model_pb2.Shard:
+    message = model_pb2.Shard()
+    message_form.put(message, shard)
     return message
 
 
@@ -190,6 +196,8 @@ def explanation(message: gateway_pb2.ExplainResponse) -> Explanation:
         packet_in=message.packet_in,
         packet_out=message.packet_out,
         steps=tuple(message.steps),
+        outcome=message.outcome,
+        hints=tuple(map(hint_answers.known_hint, message.hints)),
     )
 
 

@@ -55,7 +55,7 @@ def explain(program: int, frame: bytes) -> Outcome:
         verdict=Verdict(verdict),
         service=service,
         backend=backend,
-        known_flow=backend != 0 and slot == CONSTANTS["NO_SLOT"],
+        known_flow=backend != 0 and slot == CONSTANTS["NO_SLOT"] and not hint,
         slot=None if slot == CONSTANTS["NO_SLOT"] else slot,
         ifindex=ifindex,
         hint=HintOutcome(hint) if hint else None,

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from accel import explain, frame
-from accel.control import translate
+from accel.control import hint_known, translate
 from accel.control.needs import DataPath
 from accel.control.state import State
 from accel.errors import InvalidError
+from accel.explain_hints import Asked
 from accel.model import Address, Backend, Protocol, parse_address
+from accel.outcome import Outcome
 from accel.placed import NextHop, PlacedService
 from accel.v1 import gateway_pb2
 
@@ -78,6 +80,8 @@ def answer(
     if outcome.ifindex:
         with contextlib.suppress(OSError):
             interface = socket.if_indextoname(outcome.ifindex)
+    asked = _asked(outcome, question, data_path)
+    known = hint_known.known(asked, service) if asked and service else []
     listed = data_path.lookup_prefix(question.client) if question.client and service else None
     return gateway_pb2.ExplainResponse(
         verdict=outcome.verdict.label,
@@ -96,7 +100,21 @@ def answer(
             service=service,
             backend=backend,
             prefix=listed,
+            asked=asked,
         ),
+        outcome=outcome.hint.label if outcome.hint else "",
+        hints=[*hint_known.of_outcome(outcome, backend), *known],
+    )
+
+
+def _asked(outcome: Outcome, question: Question, data_path: DataPath) -> Asked | None:
+    """What hints there are for the client, if they were asked."""
+    if outcome.hint is None or question.client is None:
+        return None
+    return Asked(
+        client=question.client,
+        candidates=data_path.hints.candidates(outcome.service, question.client),
+        held_out=data_path.hints.held_out(outcome.service, question.client),
     )
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
-from accel.control import hint_report_message, warmth
+from accel import message_form
+from accel.control import hint_report_message, hint_stats, plans, translate, warmth
 from accel.control.gateway import Gateway
+from accel.errors import InvalidError
+from accel.hint import Shard, ShardKey
+from accel.model import Service
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
 
@@ -23,6 +28,35 @@ class HintServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
         return hint_report_message.answer(
             request.service, gateway.state, gateway.reports, reset=request.reset
         )
+
+    async def SetShard(self, request: Any, context: Any) -> Any:
+        if not request.HasField("shard") or not request.shard.key:
+            raise InvalidError("shard.key", "is missing", hint="SHARD_KEY_NONE is the whole ring")
+        key = message_form.member(ShardKey, request.shard.key, "shard.key")
+        shard = Shard() if key is ShardKey.NONE else Shard(key=key, size=request.shard.size)
+        shard.check("shard")
+        plan = plans.update_service(
+            request.service,
+            lambda before: replace(before, hints=replace(before.hints, shard=shard)),
+            expected_revision=request.expected_revision,
+        )
+        written = await self._gateway.write(plan, validate_only=request.validate_only)
+        response = pb.SetShardResponse()
+        found = [c.after for c in written.changes if isinstance(c.after, Service)]
+        translate.put_service(
+            response.service, *(found or [self._gateway.state.service(request.service)])
+        )
+        return response
+
+    async def GetHintStats(self, request: Any, context: Any) -> Any:
+        state, hinting = self._gateway.state, self._gateway.hinting
+        names = [request.service]
+        if request.service:
+            state.service(request.service)
+        else:
+            taken = state.placement.services.taken
+            names = [name for name in sorted(taken) if not hinting.use(taken[name].number).idle]
+        return await asyncio.to_thread(hint_stats.collect, state, self._gateway.data_path, names)
 
     async def ReportWarm(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
         response = pb.ReportWarmResponse()

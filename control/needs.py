@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from accel.admission import Candidate
 from accel.attach import Attachment
 from accel.datapath import Capacity
 from accel.guard import Level, Rule, Stance
@@ -16,6 +17,7 @@ from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection
 from accel.guards import GuardKeys
 from accel.hint import HintUse
+from accel.hint_values import HintCounts, Standing
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
@@ -35,6 +37,11 @@ class HintMaps(Protocol):
 
     def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int: ...
     def read_samples(self) -> Samples: ...
+    def candidates(self, index: int, client: Address, /) -> Sequence[Candidate]: ...
+    def held_out(self, index: int, client: Address, /) -> bool: ...
+    def counts(self, index: int, /) -> HintCounts: ...
+    def learned_per_backend(self) -> Any: ...
+    def standings(self, index: int, numbers: Sequence[int], /) -> Sequence[Standing]: ...
     def set_warmth(self, budgets: Mapping[int, int], /) -> None: ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from accel import image
+from accel.admission import Candidate
 from accel.attach import Attachment
 from accel.control import daemon
 from accel.control.needs import Counts
@@ -25,6 +27,8 @@ from accel.guard_counts import Counted, Selection
 from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
 from accel.hint import UNUSED, HintUse
+from accel.hint_outcomes import HintOutcome
+from accel.hint_values import HintCounts, Standing
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
@@ -223,6 +227,9 @@ class FakeHints:
     def __init__(self) -> None:
         self.server_ids: dict[int, dict[ServerId, int]] = {}
         self.warmth: dict[int, int] = {}
+        self.known: dict[tuple[int, Address], list[Candidate]] = {}
+        self.held: set[Address] = set()
+        self.decided: Counter[HintOutcome] = Counter()
         self.samples = np.zeros(0, HINT_SAMPLE)
 
     def read_samples(self) -> Samples:
@@ -234,6 +241,24 @@ class FakeHints:
         if ids:
             self.server_ids[index] = dict(ids)
         return len(before.items() ^ ids.items())
+
+    def candidates(self, index: int, client: Address, /) -> list[Candidate]:
+        return self.known.get((index, client), [])
+
+    def held_out(self, index: int, client: Address, /) -> bool:
+        return client in self.held
+
+    def counts(self, index: int, /) -> HintCounts:
+        outcomes = {outcome: index * self.decided[outcome] for outcome in HintOutcome}
+        return HintCounts(outcomes=outcomes, learned=3, refreshed=2, unlearned=1)
+
+    def learned_per_backend(self) -> list[int]:
+        return [100 * number for number in range(1000)]
+
+    def standings(self, index: int, numbers: Sequence[int], /) -> list[Standing]:
+        return [
+            Standing(flows=n, limit=10 if n % 2 else None, warm=self.warmth.get(n)) for n in numbers
+        ]
 
     def set_warmth(self, budgets: Mapping[int, int], /) -> None:
         self.warmth.update(budgets)

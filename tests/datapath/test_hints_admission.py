@@ -158,12 +158,12 @@ def test_a_candidate_tells_its_backend_s_load(rig: Rig) -> None:
     first = hinted.numbers[0]
     hinted.push(first)
     (unbounded,) = hinted.hints.candidates(hinted.index, ip_address(CLIENT4))
-    assert (unbounded.limit, unbounded.refused.label) == (None, "")
+    assert (unbounded.standing.limit, unbounded.refused.label) == (None, "")
     rig.datapath.tick()
     for port in range(12):
         hinted.connect(port=port + 1)
     (full,) = hinted.hints.candidates(hinted.index, ip_address(CLIENT4))
-    assert (full.flows, full.limit, full.refused) == (12, 12, Refusal.OVERFLOW)
+    assert (full.standing.flows, full.standing.limit, full.refused) == (12, 12, Refusal.OVERFLOW)
     assert hinted.chosen(syn(port=99))[1] == "PUSHED_OVERFLOW" == full.outcome.name
 
 

@@ -79,14 +79,14 @@ def bounded(hinted: Hinted, last: int, bound: float = 1.5, floor: int = 1) -> li
     loads = hinted.rig.words("loads").view(np.uint32).reshape(-1, 2)
     loads[hinted.numbers[0], 0] = last
     hinted.rig.datapath.tick()
-    return [int(n) for n in hinted.hints.loads.limits(hinted.numbers)]
+    return [hinted.hints.loads.of(number)[1] for number in hinted.numbers]
 
 
 def test_limits_are_their_share_of_the_last_second(hinted: Hinted) -> None:
     for last, bound, floor in ((100, 1.5, 10), (0, 1.5, 10), (7, 1.25, 1), (9, 2, 1)):
         wanted = max(floor, math.ceil(bound * last / 3))
         assert bounded(hinted, last, bound, floor) == [wanted] * 3
-        assert list(hinted.hints.loads.flows(hinted.numbers)) == [0, 0, 0]
+        assert [hinted.hints.loads.of(number)[0] for number in hinted.numbers] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("service", [TCP4, UDP4])
@@ -103,7 +103,7 @@ def test_no_backend_gets_more_than_its_bound(rig: Rig, service: str) -> None:
         went[number] += 1
         assert number == base or before[base] == 30
     assert went == dict.fromkeys(hinted.numbers, 30)
-    assert list(hinted.hints.loads.flows(hinted.numbers)) == [30] * 3
+    assert [hinted.hints.loads.of(number)[0] for number in hinted.numbers] == [30] * 3
     assert hinted.outcomes() == {"BASE": 30, "BASE_OVERFLOW": 60}
     assert hinted.went(syn(port=999) if service == TCP4 else datagram(port=999)) == base
 

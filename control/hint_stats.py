@@ -1,0 +1,49 @@
+"""What decided where new flows went, and what hints there are, as the API has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from accel.control.needs import DataPath
+from accel.control.state import State
+from accel.hint_outcomes import HintOutcome
+from accel.v1 import hint_pb2 as pb
+
+
+def collect(state: State, data_path: DataPath, names: Iterable[str]) -> Any:
+    """A GetHintStatsResponse of these services."""
+    response = pb.GetHintStatsResponse()
+    slots = state.placement
+    learned = data_path.hints.learned_per_backend()
+    for name in names:
+        index = slots.services.taken[name].number
+        counts = data_path.hints.counts(index)
+        into = response.services.add(
+            service=name,
+            learned=counts.learned,
+            refreshed=counts.refreshed,
+            unlearned=counts.unlearned,
+        )
+        for outcome, flows in counts.outcomes.items():
+            if flows:
+                into.outcomes.add(
+                    outcome=outcome.label, meaning=outcome.meaning, kind=_kind(outcome), flows=flows
+                )
+        of_service = sorted(state.backends[name])
+        numbers = [slots.backends.taken[name, backend].number for backend in of_service]
+        standings = data_path.hints.standings(index, numbers)
+        for backend, number, standing in zip(of_service, numbers, standings, strict=True):
+            into.backends.add(
+                backend=backend,
+                learned_hints=int(learned[number]),
+                flows=standing.flows,
+                bound=standing.limit,
+                warm=standing.warm,
+            )
+    return response
+
+
+def _kind(outcome: HintOutcome) -> int:
+    kind = outcome.kind.upper() or "UNSPECIFIED"
+    return int(pb.HintKind.Value(f"HINT_KIND_{kind}"))
