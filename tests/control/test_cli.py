@@ -21,6 +21,7 @@ from accel.cli import connect, drain
 from accel.cli.main import main
 from accel.cli.output import plain
 from accel.guard import UNGUARDED
+from accel.hint import UNHINTED
 
 FILE = """\
 services:
@@ -175,6 +176,7 @@ def test_service_commands(applied: Accel) -> None:
         "protocol": "tcp",
         "ring_size": 251,
         "guard": plain(UNGUARDED),
+        "hints": plain(UNHINTED),
         "revision": 3,
     }
     again = applied("service", "add", "web", "--address", "192.0.2.9", "--port", "80", code=4)
@@ -223,6 +225,7 @@ def test_backend_commands(applied: Accel) -> None:
         "mode": "gue",
         "gue_port": 7000,
         "state": "down",
+        "server_ids": {},
         "revision": 3,
     }
     applied("backend", "add", "dns/r1", "--address", "10.0.0.1", code=4)
