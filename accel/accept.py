@@ -48,9 +48,17 @@ LEFT_OVER = np.dtype(
         ("client_port", ">u2"),
         ("server_port", ">u2"),
         ("pad", "u4"),
+        ("seq", "=u4"),
+        ("ack", "=u4"),
+        ("time", "=u4"),
+        ("echo", "=u4"),
+        ("timestamps", "u1"),
+        ("data", "u1"),
+        ("pads", "u1", 6),
     ]
 )
-"""A record with struct left_over of bpf/accept_maps.h."""
+"""A record with struct waiting of bpf/accept_maps.h."""
+_NAMED = slice(8, 48)  # of it, struct left_over
 MAX_GATEWAYS = read_constants("accept_maps.h")["MAX_GATEWAYS"]
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
@@ -70,6 +78,9 @@ class LeftOver:
     client: bytes
     server: bytes
     ports: tuple[int, int]
+    numbers: tuple[int, int]  # seq and ack of what the client sent
+    times: tuple[int, int] | None  # the client's timestamp, and the one that it echoes
+    data: bool  # it had data
 
 
 def check_host(sysctls: Path = SYSCTLS) -> None:
@@ -155,12 +166,16 @@ class Accept:
         return self._compiled.map_fd("left_overs")
 
     def take_left_overs(self) -> list[LeftOver]:
-        """What is in TIME-WAIT in the way of new connections; none is there twice."""
-        found = self._left_overs.read()
-        ports = zip(found["client_port"].tolist(), found["server_port"].tolist(), strict=True)
-        named = zip(found["client"], found["server"], ports, strict=True)
-        made = (LeftOver(client=bytes(c), server=bytes(s), ports=p) for c, s, p in named)
-        return list(dict.fromkeys(made))
+        """What is in TIME-WAIT in the way of new connections; none is there twice.
+
+        What was told late, and has its connection by now, is left out.
+        """
+        fd, found = self._compiled.map_fd("held_back"), {}
+        for record in self._left_overs.read():
+            key = record.tobytes()[_NAMED]
+            if syscall.map_lookup(fd, key, 8):
+                found[key] = _left_over(record)
+        return list(found.values())
 
     def attach(self, interface: str) -> None:
         """At the interface's TC ingress, behind what XDP unwraps. Raises NotFoundError."""
@@ -191,3 +206,14 @@ class Accept:
             os.close(self._links.pop())
         os.close(self._program)
         self._compiled.close()
+
+
+def _left_over(record: np.void) -> LeftOver:
+    return LeftOver(
+        client=bytes(record["client"]),
+        server=bytes(record["server"]),
+        ports=(int(record["client_port"]), int(record["server_port"])),
+        numbers=(int(record["seq"]), int(record["ack"])),
+        times=(int(record["time"]), int(record["echo"])) if record["timestamps"] else None,
+        data=bool(record["data"]),
+    )

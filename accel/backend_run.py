@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
 from accel.backend_verdicts import Counts
+from accel.ending import ends_awaited
 
 _REFRESH_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -32,25 +32,19 @@ def run(parts: Sequence[Callable[[], Part]]) -> int:
 
     Raises what starting and refreshing them raises.
     """
-    ends = {signal.SIGTERM, signal.SIGINT}
-    # First of all: the threads that parts start inherit it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    try:
-        with ExitStack() as stack:
-            running = []
-            for start in parts:
-                part = start()
-                stack.callback(part.close)
-                running.append(part)
-            while True:
-                for part in running:
-                    part.refresh()
-                if signal.sigtimedwait(ends, _REFRESH_SECONDS):
-                    break
+    with ends_awaited() as ended, ExitStack() as stack:
+        running = []
+        for start in parts:
+            part = start()
+            stack.callback(part.close)
+            running.append(part)
+        while True:
             for part in running:
-                for verdict, (packets, size) in part.counts().items():
-                    if packets:
-                        _log.info("%s: %d packets, %d bytes", verdict.name, packets, size)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                part.refresh()
+            if ended(_REFRESH_SECONDS):
+                break
+        for part in running:
+            for verdict, (packets, size) in part.counts().items():
+                if packets:
+                    _log.info("%s: %d packets, %d bytes", verdict.name, packets, size)
     return 0

@@ -1,7 +1,7 @@
 """Ends what is in TIME-WAIT in the way of new connections, at once.
 
-A client that uses ports again waits for it: its next segment comes after a fifth of a second, and
-each one that comes too early doubles that.
+Clients send their data again, after a fifth of a second, and later each time that it was too early.
+A client that waits for the server to speak first sends nothing again: it is asked for its ACK.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import select
 import threading
 
-from accel.accept import Accept
+from accel.accept import Accept, LeftOver
 from accel.sock_diag import end_time_wait
+from accel.tcp_probe import probe, send_probe
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +43,19 @@ class WayClearer:
 
     def _clear(self) -> None:
         for left in self._accept.take_left_overs():
-            their_port, port = left.ports
             try:
-                end_time_wait(here=left.server, there=left.client, port=port, their_port=their_port)
+                clear(left)
             except OSError as error:
                 if self._problem != (problem := error.strerror or f"{error}"):
                     _log.warning("cannot end a connection in TIME-WAIT: %s", problem)
                 self._problem = problem
+
+
+def clear(left: LeftOver) -> None:
+    """End it, and see that the client sends again what came too early. Raises OSError."""
+    here, there, (their_port, port) = left.server, left.client, left.ports
+    end_time_wait(here=here, there=there, port=port, their_port=their_port)
+    if not left.data:
+        send_probe(
+            probe(here=here, there=there, ports=left.ports, numbers=left.numbers, times=left.times)
+        )

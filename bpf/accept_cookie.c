@@ -19,61 +19,72 @@
 #define STATE_TIME_WAIT 6 /* include/net/tcp_states.h */
 #define STATE_LISTEN 10
 
-/* The state of the socket that the segment is for, with a reference to it in `found`. */
-INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment *s)
+/* What is there for the segment, if the client's port were this one; with a reference to it. */
+INLINE struct bpf_sock *find_socket(struct __sk_buff *skb, const struct segment *s, __be16 port)
 {
 	struct bpf_sock_tuple tuple = {};
 
 	if (s->p.version == 4) {
 		tuple.ipv4.saddr = s->p.source.word[3];
 		tuple.ipv4.daddr = s->p.destination.word[3];
-		tuple.ipv4.sport = s->p.source_port;
+		tuple.ipv4.sport = port;
 		tuple.ipv4.dport = s->p.destination_port;
 		return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
 	}
 	copy_address(tuple.ipv6.saddr, &s->p.source);
 	copy_address(tuple.ipv6.daddr, &s->p.destination);
-	tuple.ipv6.sport = s->p.source_port;
+	tuple.ipv6.sport = port;
 	tuple.ipv6.dport = s->p.destination_port;
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-INLINE int give_request(struct __sk_buff *skb, const struct segment *s, void *listener)
+INLINE int give_request(struct __sk_buff *skb, struct bpf_sock *found,
+			struct bpf_tcp_req_attrs *attrs)
 {
-	struct bpf_tcp_req_attrs attrs = {};
-	__u32 cookie = __be32_to_cpu(s->tcp.ack_seq) - 1;
-	struct accept_keys *keys = keys_of_cookie(s, cookie);
+	void *listener = found->state == STATE_LISTEN ? bpf_skc_to_tcp_sock(found) : 0;
 
-	if (!keys)
-		return ACCEPT_BAD_COOKIE;
 	if (!listener)
-		return end_left_over(s);
-	take_timestamps(skb, s, &attrs);
-	fill_request(s, keys, cookie, &attrs);
-	if (bpf_sk_assign_tcp_reqsk(skb, listener, &attrs, sizeof(attrs)))
 		return ACCEPT_REFUSED;
-	wait_no_more(s);
-	return ACCEPT_ACCEPTED;
+	return bpf_sk_assign_tcp_reqsk(skb, listener, attrs, sizeof(*attrs)) ? ACCEPT_REFUSED
+									     : ACCEPT_ACCEPTED;
 }
 
 INLINE int accept_segment(struct __sk_buff *skb, const struct segment *s)
 {
-	struct bpf_sock *found = find_socket(skb, s);
-	int verdict = ACCEPT_KNOWN, no_cookie = ACCEPT_BAD_COOKIE;
+	__u32 cookie = __be32_to_cpu(s->tcp.ack_seq) - 1;
+	struct bpf_sock *found = find_socket(skb, s, s->p.source_port);
+	struct bpf_tcp_req_attrs attrs = {};
+	struct accept_keys *keys;
+	int verdict, waits;
 
 	if (!found)
 		return ACCEPT_NO_LISTENER;
-	if (found->state == STATE_LISTEN) {
-		void *listener = bpf_skc_to_tcp_sock(found);
-
-		verdict = listener ? give_request(skb, s, listener) : ACCEPT_REFUSED;
-	} else if (found->state == STATE_TIME_WAIT) {
-		/* Most are of the connection that ended. */
-		verdict = give_request(skb, s, 0);
-		no_cookie = ACCEPT_KNOWN;
+	waits = found->state == STATE_TIME_WAIT;
+	if (!waits && found->state != STATE_LISTEN) {
+		bpf_sk_release(found);
+		return ACCEPT_KNOWN;
 	}
+	keys = keys_of_cookie(s, cookie);
+	if (!keys || waits)
+		bpf_sk_release(found);
+	if (!keys) /* In TIME-WAIT most are of the connection that ended. */
+		return wait_for_cookie(s, waits ? ACCEPT_KNOWN : ACCEPT_BAD_COOKIE);
+	take_timestamps(skb, s, &attrs);
+	fill_request(s, keys, cookie, &attrs);
+	if (waits) {
+		end_left_over(s, &attrs);
+		/* The listener: no connection has port 0. */
+		found = find_socket(skb, s, 0);
+		if (!found)
+			return ACCEPT_HELD_BACK;
+	}
+	verdict = give_request(skb, found, &attrs);
 	bpf_sk_release(found);
-	return verdict == ACCEPT_BAD_COOKIE ? wait_for_cookie(s, no_cookie) : verdict;
+	if (waits)
+		return verdict == ACCEPT_ACCEPTED ? ACCEPT_TIME_WAIT : ACCEPT_HELD_BACK;
+	if (verdict == ACCEPT_ACCEPTED)
+		wait_no_more(s);
+	return verdict;
 }
 
 INLINE int accept_finish(struct __sk_buff *skb, __u32 verdict)

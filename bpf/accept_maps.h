@@ -22,7 +22,20 @@ struct left_over {
 };
 SIZE_IS(struct left_over, 40);
 
-#define LEFT_OVER_PAGES 16 /* 1365 of them */
+/* What is told of one: its end, and what the client sent, in host byte order. */
+struct waiting {
+	struct left_over left;
+	__u32 seq;
+	__u32 ack;
+	__u32 time; /* the client's timestamp, and what it echoes */
+	__u32 echo;
+	__u8 timestamps;
+	__u8 data; /* sent again by itself */
+	__u8 pad[6];
+};
+SIZE_IS(struct waiting, 64);
+
+#define LEFT_OVER_PAGES 16 /* 910 of them */
 #define HELD_BACK 4096
 
 struct accept_counter {
@@ -38,7 +51,7 @@ struct accept_counter {
  * it may yet have to make, the former ones. Of generation 0 where there are none. User space.
  */
 BPF_ARRAY(accept_keys, struct accept_keys, KEY_SETS);
-/* left_overs: what user space is to end. When it is full, the client's next segment tells again. */
+/* left_overs: struct waiting, of what user space is to end. When it is full, the client's next segment tells again. */
 BPF_RINGBUF_OUTPUT(left_overs, LEFT_OVER_PAGES);
 /* held_back: since when, in ns, what comes without a cookie waits for what has one. Data path. */
 BPF_TABLE("lru_hash", struct left_over, __u64, held_back, HELD_BACK);

@@ -15,7 +15,7 @@
 	V(NO_LISTENER, PASS, 1, "of no connection, and nobody listens at its port")                \
 	V(BAD_COOKIE, PASS, 0, "for a listener, and no cookie of a gateway whose keys we have")    \
 	V(TIME_WAIT, PASS, 1, "a valid cookie; what has its ports in TIME-WAIT is ended first")    \
-	V(HELD_BACK, DROP, 1, "data with or after such a cookie: the client sends it again")       \
+	V(HELD_BACK, DROP, 1, "what comes after such a cookie: the client sends it again")         \
 	V(REFUSED, PASS, 0, "a valid cookie, but the kernel makes no request socket of it")        \
 	V(BROKEN, PASS, 0, "an IP or TCP header is not whole")
 

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A client may use ports again that this host has in TIME-WAIT. Its SYN would have ended that
- * (RFC 9293 3.10.7.4), but none came here: user space does. Until a cookie is accepted, what has
- * data is held back, and is sent again; the stack would answer it with an RST, be it that the
- * listener knows nothing of it, be it that what is in TIME-WAIT ends just now. The ACK without data
- * goes up: what is in TIME-WAIT answers, and so the client acknowledges once more, which it must
- * where the server is to speak first.
+ * (RFC 9293 3.10.7.4), but none came here: user space does. What has the cookie gets its request
+ * all the same: as long as the ports are taken the kernel makes no connection of it, and is silent.
+ * The client sends its data again; an ACK without data it sends again when it is asked, by a probe
+ * from user space. What has no cookie is held back until one is accepted: a listener knows nothing
+ * of it, and would answer with an RST.
  */
 #pragma once
 
 #include "accept_maps.h"
 #include "accept_packet.h"
+#include "accept_request.h"
 
-#define WAIT_NS 10000000000ULL /* RFC 6298: by then a segment was sent again five times */
+#define WAIT_NS 4000000000ULL /* RFC 6298: by then a segment was sent again four times */
 
 INLINE void name_left_over(const struct segment *s, struct left_over *left)
 {
@@ -23,15 +24,21 @@ INLINE void name_left_over(const struct segment *s, struct left_over *left)
 }
 
 /* With a valid cookie, for ports in TIME-WAIT. */
-INLINE int end_left_over(const struct segment *s)
+INLINE void end_left_over(const struct segment *s, const struct bpf_tcp_req_attrs *attrs)
 {
-	struct left_over left = {};
+	struct waiting told = {
+		.seq = __be32_to_cpu(s->tcp.seq),
+		.ack = __be32_to_cpu(s->tcp.ack_seq),
+		.time = attrs->rcv_tsval,
+		.echo = attrs->rcv_tsecr,
+		.timestamps = attrs->tstamp_ok,
+		.data = has_data(s),
+	};
 	__u64 now = bpf_ktime_get_ns();
 
-	name_left_over(s, &left);
-	held_back.update(&left, &now);
-	left_overs.ringbuf_output(&left, sizeof(left), 0);
-	return has_data(s) ? ACCEPT_HELD_BACK : ACCEPT_TIME_WAIT;
+	name_left_over(s, &told.left);
+	held_back.update(&told.left, &now);
+	left_overs.ringbuf_output(&told, sizeof(told), 0);
 }
 
 /* Without one: `verdict` unless a cookie waits. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import queue
@@ -9,13 +10,22 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
+from scapy.all import IP, TCP, IPv6
 
 from accel import way_clearer
 from accel.accept import Accept, LeftOver
+from accel.tcp_probe import probe
 from accel.way_clearer import WayClearer
 
 MAPPED = bytes(10) + b"\xff\xff"
-LEFT = LeftOver(client=MAPPED + b"abcd", server=MAPPED + b"efgh", ports=(40000, 443))
+LEFT = LeftOver(
+    client=MAPPED + b"abcd",
+    server=MAPPED + b"efgh",
+    ports=(40000, 443),
+    numbers=(5, 2**32 - 1),
+    times=(7, 9),
+    data=True,
+)
 NAMED = {"here": LEFT.server, "there": LEFT.client, "port": 443, "their_port": 40000}
 
 
@@ -59,6 +69,40 @@ def test_each_is_ended_when_it_is_told(
         program.tell(LEFT)
         assert ended.get(timeout=30) == NAMED
     assert ended.empty()
+
+
+def test_who_sent_no_data_is_asked_for_it_again(
+    monkeypatch: pytest.MonkeyPatch, ended: queue.Queue[dict[str, object]], program: Program
+) -> None:
+    sent: queue.Queue[bytes] = queue.Queue()
+    monkeypatch.setattr(way_clearer, "send_probe", sent.put)
+    program.tell(dataclasses.replace(LEFT, data=False))
+    packet = IP(sent.get(timeout=30))
+    assert (packet.src, packet.dst) == ("101.102.103.104", "97.98.99.100")
+    segment = packet[TCP]
+    assert (segment.sport, segment.dport, segment.flags) == (443, 40000, "A")
+    assert (segment.seq, segment.ack) == (2**32 - 2, 5)
+    assert ("Timestamp", (9, 7)) in segment.options
+    assert ended.get(timeout=30) == NAMED
+
+
+@pytest.mark.parametrize("times", [None, (7, 9)])
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_probe_is_a_whole_packet(version: int, times: tuple[int, int] | None) -> None:
+    addresses = {
+        "here": bytes(range(16)) if version == 6 else LEFT.server,
+        "there": bytes(range(1, 17)) if version == 6 else LEFT.client,
+    }
+    made = probe(**addresses, ports=(1, 2), numbers=(3, 4), times=times)
+    packet = IP(made) if version == 4 else IPv6(made)
+    check = packet[TCP].chksum
+    del packet[TCP].chksum
+    if version == 4:
+        del packet[IP].chksum
+        assert packet.len == len(made)
+    else:
+        assert packet.plen == len(made) - 40
+    assert type(packet)(bytes(packet))[TCP].chksum == check
 
 
 def test_a_kernel_that_ends_none_is_told_of_once(

@@ -10,6 +10,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,13 @@ from accel.guard import Guard, GuardMode, Policy
 from accel.lab import INTERFACE, Host, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model import Address, Mode
 
 SIZE = 100_000  # bytes each way, sent right after the handshake
 AT_ONCE = 8
 KEY_PERIOD = 4  # seconds
 WSCALE = 7  # announced with cookies
+GREETER, GREETING = 8025, b"220 ready\r\n"
 TLS_PORT = 7443
 CLIENTS = ["usual", "no timestamps", "ecn", "no sack", "no scale", "behind NAT"]
 WAYS = {"ipip": Mode.IPIP, "gue": Mode.GUE, "l2dsr": Mode.L2DSR}
@@ -265,6 +267,54 @@ def test_ports_are_used_again(network: Network, version: int) -> None:
     host = network.backend("gue")
     assert end(network.agents.pop(host.name))["time_wait"] > 0
     network.agents[host.name] = start(network.lab, host, keys_of_file(network.daemon))
+
+
+@contextmanager
+def greeting(host: Host, address: Address) -> Iterator[None]:
+    """A server that speaks first, and closes."""
+    with host.namespace.entered():
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        listener = socket.create_server((str(address), GREETER), family=family)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(GREETING)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("name", ["usual", "no timestamps"])
+@pytest.mark.parametrize("version", [4, 6])
+def test_ports_are_used_again_where_the_server_speaks_first(
+    network: Network, version: int, name: str
+) -> None:
+    """The client has said all that it had to say: it is asked for it."""
+    steer(network, "gue", version)
+    client, to, port = network.clients[name], str(SERVICE[version]), 0
+    with greeting(network.backend("gue"), SERVICE[version]):
+        for _ in range(4):
+            with client.namespace.entered():
+                connection = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6)
+            with connection:
+                connection.settimeout(20)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                connection.bind(("", port))
+                connection.connect((to, GREETER))
+                port = connection.getsockname()[1]
+                assert read(connection, len(GREETING)) == GREETING
+                assert connection.recv(1) == b"", "the server closes"
 
 
 def test_ports_are_used_again_while_many_are_in_time_wait(network: Network) -> None:
