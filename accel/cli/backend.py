@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accel import server_id
 from accel.answers import Reached
 from accel.cli import connect, parser, rows, tls
 from accel.cli.endpoint import backend_name
@@ -26,6 +27,7 @@ from accel.model import (
     check_name,
     parse_address,
 )
+from accel.server_id import ServerId
 
 if TYPE_CHECKING:
     from accel.cookie_agent import KeySource
@@ -150,6 +152,32 @@ def _fields(to: Parser, *, new: bool) -> None:
         default="up" if new else None,
         help="up, drain (known flows only) or down (nothing)",
     )
+    ids = to if new else to.add_mutually_exclusive_group()
+    ids.add_argument(
+        "--server-id",
+        dest="server_ids",
+        action="append",
+        type=_server_id,
+        metavar="ROTATION:HEX",
+        help="its id in QUIC connection ids of that rotation (repeatable: all of them)",
+    )
+    if not new:
+        ids.add_argument(
+            "--no-server-ids",
+            dest="server_ids",
+            action="store_const",
+            const=[],
+            help="it has no such ids",
+        )
+
+
+def _server_id(text: str) -> ServerId:
+    rotation, _, digits = text.partition(":")
+    try:
+        return server_id.parse(rotation, digits, "")
+    except InvalidError as error:
+        problem = error.message.removeprefix(": ")
+        raise argparse.ArgumentTypeError(f"{problem}: write it as 0:a1b2c3d4") from None
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -184,6 +212,7 @@ def _add(options: argparse.Namespace) -> int:
         mode=Mode[options.mode.upper()],
         gue_port=options.gue_port,
         state=State[options.state.upper()],
+        server_ids=server_id.in_order(options.server_ids or ()),
     )
     with connect.client(options) as client:
         made = client.create_backend(
@@ -204,13 +233,15 @@ def _set(options: argparse.Namespace) -> int:
         "gue_port": options.gue_port,
         "state": State[options.state.upper()] if options.state else None,
     }
-    require_some(given)
+    ids = None if options.server_ids is None else server_id.in_order(options.server_ids)
+    require_some({**given, "server_id": ids})
     with connect.client(options) as client:
         made = client.update_backend(
             service,
             name,
             expected_revision=options.expected_revision,
             validate_only=options.dry_run,
+            server_ids=ids,
             **given,
         )
     _shown(options, made)

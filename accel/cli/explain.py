@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import textwrap
 
+from accel import form
 from accel.answers import Explanation, Reached
 from accel.cli import connect, parser
 from accel.cli.endpoint import end, target
-from accel.cli.output import blocks, emit, paint, plain
+from accel.cli.output import Table, blocks, emit, paint, plain
 from accel.cli.packet import describe
 from accel.cli.parser import Commands
 from accel.cli.rows import plain_backend
+from accel.hint_answers import KnownHint
+from accel.hint_outcomes import HintOutcome
+from accel.prefix_form import ttl_text
 
 _ACTIONS = {
     "XDP_PASS": "it goes up this host's own stack",
@@ -81,6 +85,7 @@ def text(found: Explanation, backend: Reached | None) -> str:
             f"{paint(found.verdict, _colour(found))}: {found.meaning}",
             _facts(found, backend),
             _steps(found.steps),
+            _hints(found.hints),
             *packets,
         )
     )
@@ -108,6 +113,8 @@ def _facts(found: Explanation, backend: Reached | None) -> str:
 def _choice(found: Explanation) -> str:
     if found.known_flow:
         return "the flow cache: the connection is known"
+    if found.outcome:
+        return f"{found.outcome}: {HintOutcome[found.outcome.upper()].meaning}"
     if found.ring_slot is not None:
         return f"slot {found.ring_slot} of the ring: the connection is not known"
     return "the connection that it quotes"
@@ -120,6 +127,21 @@ def _steps(steps: tuple[str, ...]) -> str:
             step, width=96, initial_indent=f"  {number}. ", subsequent_indent="     "
         )
     return "\n".join(lines) if steps else ""
+
+
+def _hints(found: tuple[KnownHint, ...]) -> str:
+    """What there is for the client, in the order in which it is asked."""
+    rows = [
+        (
+            form.word(hint.kind),
+            hint.backend or "gone",
+            "-" if hint.left is None else ttl_text(int(hint.left)) or "0s",
+            "yes" if hint.require else "no",
+            hint.refused or "-",
+        )
+        for hint in found
+    ]
+    return Table(("HINT", "BACKEND", "LEFT", "REQUIRE", "REFUSED"), rows).text() if rows else ""
 
 
 def _packet(title: str, frame: bytes) -> str:

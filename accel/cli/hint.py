@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accel.cli import hint_report
+from accel.cli import hint_report, hint_settings, hint_stats
 from accel.cli.parser import Commands
 
 
@@ -12,5 +12,5 @@ def register(commands: Commands) -> None:
         "hint", help="connection-reuse hints: where clients' next connections land"
     )
     below = group.add_subparsers(metavar="COMMAND", required=True)
-    for command in (hint_report,):
+    for command in (hint_settings, hint_stats, hint_report):
         command.register(below)

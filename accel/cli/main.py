@@ -22,6 +22,7 @@ from accel.cli import (
     interfaces,
     prefix,
     service,
+    shard,
     stats,
     watch,
 )
@@ -40,6 +41,7 @@ _GROUPS = (
     guard,
     prefix,
     hint,
+    shard,
     agent,
     explain,
     watch,

@@ -39,6 +39,7 @@ COMMANDS = """\
     guard            the guard against floods: status, set, samples
     prefix           allowed and denied clients: add, remove, list, load, lookup
     hint             connection-reuse hints: where clients' next connections land
+    shard            connections of one key share a few backends: set, remove, list
     agent            beside a backend's server: reports its warm connections
     explain          what would happen to a packet, and why
     watch            changes as they happen, until Ctrl-C
