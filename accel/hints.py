@@ -39,6 +39,7 @@ _GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
 _LEARN = 2  # a byte of struct hints
 _HOLDOUT, _BOUNDED_UNTIL, _SAMPLE = 2, 5, 15  # words of 32 bits
 WARM_SECONDS = 2
+_SAMPLES = 256
 
 
 class HintMaps:
@@ -272,8 +273,9 @@ class HintMaps:
         )
 
     def read_samples(self) -> Samples:
-        """Packets of sampled flows since the last time, HINT_SAMPLE each."""
-        return self._samples.read()
+        """Packets of sampled flows, HINT_SAMPLE each, as many as one tick of the daemon has time
+        for. The others are for the next time."""
+        return self._samples.read(_SAMPLES)
 
     def reset_counts(self, index: int) -> None:
         """Zero those of an index that is given out anew."""

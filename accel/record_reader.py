@@ -31,10 +31,10 @@ class RecordReader:
         self._producer = np.frombuffer(behind, np.uint64, 1)
         self._data = np.frombuffer(behind, np.uint8, offset=page)
 
-    def read(self) -> npt.NDArray[np.void]:
-        """Those that have come since the last time, the oldest first; MOST of them at the most."""
+    def read(self, most: int = MOST) -> npt.NDArray[np.void]:
+        """Those that have come since the last time, the oldest first: no more than `most`."""
         at, end, each = int(self._consumer[0]), int(self._producer[0]), self._record.itemsize
-        count = min((end - at) // each, MOST)
+        count = min((end - at) // each, most)
         start = at % self._size
         found = self._data[start : start + count * each].view(self._record)
         state = found["header"][:, 0].copy()

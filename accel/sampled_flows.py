@@ -87,9 +87,9 @@ class _Flow:
         """Whether no packet that follows can say more."""
         if self.came >= _PACKETS:
             return True
-        beginning = self.pieces.read(0, _BEGINNING)
         if len(self.segments) < 2 or not self.is_whole:
             return False
+        beginning = self.pieces.read(0, _BEGINNING)
         return not looks_like_tls(beginning) or handshake_size(self.pieces, beginning) is not None
 
 

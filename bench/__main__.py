@@ -7,7 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from bench import daemon, flat, flood, guard, packet, plot, prefixes, report, rings, wire
+from bench import (
+    daemon,
+    flat,
+    flood,
+    guard,
+    hint_samples,
+    packet,
+    plot,
+    prefixes,
+    report,
+    rings,
+    wire,
+)
 
 CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "packet": packet.run,
@@ -15,6 +27,7 @@ CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "growth": packet.growth,
     "guard": guard.run,
     "prefixes": prefixes.run,
+    "hint_samples": hint_samples.run,
     "flood": flood.run,
     "rings": rings.run,
     "wire": wire.run,

@@ -106,7 +106,8 @@ class Rig:
             self._changed = True
         for name in ("pushed", "learned", "loads", "warmths", "outcomes", "sampled"):
             self._maps.words(name)[:] = 0
-        hints.read_samples()
+        while len(hints.read_samples()):
+            pass
         hints._pushed._count = 0
 
     @property

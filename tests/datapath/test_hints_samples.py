@@ -31,7 +31,10 @@ def hinted(rig: Rig) -> Hinted:
 
 def taken(hinted: Hinted) -> list[Any]:
     """The samples that have come."""
-    return list(hinted.hints.read_samples())
+    found: list[Any] = []
+    while len(some := hinted.hints.read_samples()):
+        found.extend(some)
+    return found
 
 
 def segment(flags: str, seq: int, data: bytes = b"", **more: Any) -> bytes:
