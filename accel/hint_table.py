@@ -6,6 +6,8 @@ full has no empty word again, by which the data path knows that it has to look a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,51 +17,79 @@ from accel.maps import CONSTANTS
 
 WAYS = 4
 _STEPS = CONSTANTS["HINT_STEPS"]
-_CHUNK = 1 << 16
-_SWEEPS = 64  # calls of `sweep` that go through all of it
+_SWEEPS = 8  # calls of `sweep` that go through all of it
 PRESENT = np.uint64(1)
 _TAG, _LOW = np.uint64(0xFFFFFFFF << 32), np.uint64(0xFFFFFFFF)
 Places = npt.NDArray[np.int64]
 
 
 class HintTable:
-    """The memory of the map `pushed`: for each hash the lower half of its word, and its times."""
+    """The memory of the map `pushed`: for each hash the lower half of its word, and its times.
+
+    A place is where a hint is, counted from the first one of the first bucket. `on_clear` is told
+    the places, and the words there, of hints that are about to go, whatever the reason.
+    """
 
     def __init__(self, words: Words, limit: int) -> None:
         self._hints = words.reshape(-1, 2)  # word and times
         self._words = self._hints[:, 0]
         self._buckets = words.reshape(-1, WAYS, 2)[:, :, 0]
-        self._limit = limit
+        self.limit = limit
+        self.on_clear: Callable[[Places, Words], None] | None = None
         self._swept = 0
         self._count = int(np.count_nonzero(self._words & PRESENT))
 
     def __len__(self) -> int:
+        """How many there are."""
         return self._count
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return len(self._words)
+
+    def words(self, places: Places | slice) -> Words:
+        """A copy of the words there; 0, or without PRESENT, where there is no hint."""
+        return np.array(self._words[places])
+
+    def times(self, places: Places | slice) -> Words:
+        """A copy of the times there: when they end unless they are used, and in any case."""
+        return np.array(self._hints[places, 1])
 
     def put(self, hashes: Words, values: Words, times: Words) -> None:
         """Of two with the same hash the later one counts. Raises CapacityError, nothing written."""
         if not len(hashes):
             return
-        last = len(hashes) - 1 - np.unique(hashes[::-1], return_index=True)[1]
+        _, last = first_and_last(hashes)
         hashes, values, times = hashes[last], values[last], times[last]
-        self._check_room(hashes)
-        for i in range(0, len(hashes), _CHUNK):
-            part = slice(i, i + _CHUNK)
-            places = self._find(hashes[part])
-            new = places < 0
-            places[new] = self._places(hashes[part][new])
-            self._hints[places, 1] = times[part]
-            self._words[places] = (hashes[part] & _TAG) | values[part]
-            self._count += int(new.sum())
+        places = self.find_places(hashes)
+        new = np.flatnonzero(places < 0)
+        if self._count + len(new) > self.limit:
+            raise self._full(self._count + len(new))
+        places[new] = self.find_room(hashes[new])
+        if (places < 0).any():
+            raise self._full(self.limit + 1)
+        self.write(places, hashes, values, times)
+
+    def write(self, places: Places, hashes: Words, values: Words, times: Words) -> None:
+        """At places that `find_places` or `find_room` gave for these hashes."""
+        new = self._words[places] & PRESENT == 0
+        self._hints[places, 1] = times
+        self._words[places] = (hashes & _TAG) | values
+        self._count += int(np.count_nonzero(new))
+
+    def clear(self, places: Places) -> int:
+        """How many hints there were at these places, each named once."""
+        return self._clear(places[self._words[places] & PRESENT != 0])
 
     def remove(self, hashes: Words) -> int:
         """How many of them there were."""
-        places = np.unique(self._find(hashes))
+        places = np.unique(self.find_places(hashes))
         return self._clear(places[places >= 0])
 
     def find(self, hash_: np.uint64) -> tuple[int, int] | None:
         """Word and times of one hint."""
-        place = int(self._find(np.array([hash_], np.uint64))[0])
+        place = int(self.find_places(np.array([hash_], np.uint64))[0])
         return None if place < 0 else (int(self._words[place]), int(self._hints[place, 1]))
 
     def forget(self, numbers: npt.NDArray[np.int64]) -> None:
@@ -75,15 +105,8 @@ class HintTable:
         over = np.flatnonzero((self._words[part] & PRESENT != 0) & (until <= now))
         self._clear(over + part.start)
 
-    def _check_room(self, hashes: Words) -> None:
-        if self._count + len(hashes) <= self._limit:
-            return
-        known = int((self._find(hashes) >= 0).sum())
-        if self._count + len(hashes) - known > self._limit:
-            raise self._full(self._count + len(hashes) - known)
-
     def _full(self, needed: int) -> CapacityError:
-        return CapacityError("hints", needed=needed, limit=self._limit, option="--max-hints")
+        return CapacityError("hints", needed=needed, limit=self.limit, option="--max-hints")
 
     def _bucket(self, hashes: Words, step: int) -> Places:
         result: Places = ((hashes + np.uint64(step)) % np.uint64(len(self._buckets))).astype(
@@ -91,7 +114,7 @@ class HintTable:
         )
         return result
 
-    def _find(self, hashes: Words) -> Places:
+    def find_places(self, hashes: Words) -> Places:
         """Where each is; -1 if it is not there."""
         found = np.full(len(hashes), -1, np.int64)
         left = np.arange(len(hashes))
@@ -108,34 +131,35 @@ class HintTable:
             left = left[more]
         return found
 
-    def _places(self, hashes: Words) -> Places:
-        """Where new ones go, all at a time. Raises CapacityError, which takes very bad luck."""
+    def find_room(self, hashes: Words) -> Places:
+        """Where new ones can go, all of them at a time; -1 if there is none: very bad luck."""
         places = np.full(len(hashes), -1, np.int64)
         left = np.arange(len(hashes))
-        given: Places = np.empty(0, np.int64)
+        taken: list[tuple[Places, Places]] = []  # buckets in order, and how many ways of each
         for step in range(_STEPS):
             if not len(left):
-                return places
+                break
             buckets = self._bucket(hashes[left], step)
-            order = np.argsort(buckets, kind="stable")
+            order = np.argsort(buckets)
             left, buckets = left[order], buckets[order]
-            mine, first, count = np.unique(buckets, return_index=True, return_counts=True)
+            first = np.flatnonzero(np.append(True, buckets[1:] != buckets[:-1]))
+            count = np.diff(np.append(first, len(buckets)))
             rank = np.arange(len(buckets)) - np.repeat(first, count)
-            slots = mine[:, None] * WAYS + np.arange(WAYS)
-            free: npt.NDArray[np.bool_] = self._buckets[mine] & PRESENT == 0
-            if step:
-                free &= ~np.isin(slots, given)
-            ways = np.argsort(~free, axis=1, kind="stable")
-            row = np.repeat(np.arange(len(mine)), count)
-            fits = rank < free.sum(axis=1)[row]
-            places[left[fits]] = buckets[fits] * WAYS + ways[row[fits], rank[fits]]
-            given = np.concatenate((given, places[left[fits]]))
+            for before, ways in taken:
+                at = np.minimum(np.searchsorted(before, buckets), len(before) - 1)
+                rank += np.where(before[at] == buckets, ways[at], 0)
+            # Each takes the free way of its rank.
+            free = self._buckets[buckets] & PRESENT == 0
+            mine = free & (free.cumsum(axis=1, dtype=np.uint8) == rank[:, None] + 1)
+            fits = mine.any(axis=1)
+            places[left[fits]] = buckets[fits] * WAYS + mine[fits].argmax(axis=1)
+            taken.append((buckets[first], np.add.reduceat(fits, first, dtype=np.int64)))
             left = left[~fits]
-        if len(left):
-            raise self._full(self._limit + 1)
         return places
 
     def _clear(self, places: Places) -> int:
+        if self.on_clear and len(places):
+            self.on_clear(places, self._words[places])
         room = ~self._buckets[places // WAYS].all(axis=1)
         self._words[places[room]] = 0
         self._words[places[~room]] &= ~PRESENT
@@ -146,3 +170,11 @@ class HintTable:
 def of_numbers(words: Words, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Which of the words are of these backend numbers."""
     return np.isin((words >> np.uint64(12)) & np.uint64(0x1FFFF), numbers)
+
+
+def first_and_last(hashes: Words) -> tuple[Places, Places]:
+    """The positions at which each hash that there is comes first, and last."""
+    order = np.argsort(hashes, kind="stable")
+    found = hashes[order]
+    ends = np.append(found[1:] != found[:-1], True)[: len(found)]
+    return order[np.append(True, ends[:-1])[: len(found)]], order[ends]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from accel import image
 from accel.admission import Candidate, refusal
+from accel.client_keys import ClientKeys
 from accel.errors import InvalidError
 from accel.hint import LONGEST, UNUSED, HintUse, Kind
 from accel.hint_clock import HintClock
@@ -18,12 +19,13 @@ from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
 from accel.hint_values import Clients, HintCounts, Seen, Standing, pair, seen, unpair
 from accel.image import Words
 from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
-from accel.leading import cut_off, prefix_hash, ring_sum
+from accel.leading import cut_off, ring_sum
 from accel.loads import RENEWED, Loads
 from accel.maps import CONSTANTS, MapSet
 from accel.model import Address
 from accel.placed import PlacedService
 from accel.prefix_form import Network
+from accel.pushed import Pushed
 from accel.record_reader import RecordReader
 from accel.samples import HINT_SAMPLE, Samples
 from accel.server_id import ServerId
@@ -51,7 +53,7 @@ class HintMaps:
         self._rows = maps.words("hints").reshape(-1, _WORDS)
         self._leaf = maps.leaf("backends")
         self._backends = maps.words("backends").reshape(-1, image.LINE // 8)
-        self._keys = maps.words("settings")[1:].reshape(2, 7)
+        self._keys = ClientKeys(maps.words("settings")[1:].reshape(2, 7), maps.limits.services)
         self._pushed = HintTable(maps.words("pushed"), maps.limits.hints)
         self._learned = maps.words("learned").reshape(-1, WAYS, 2)
         self._warmths = maps.words("warmths")
@@ -60,6 +62,9 @@ class HintMaps:
         self._samples = RecordReader(maps.fds["hint_samples"], HINT_SAMPLE)
         self.loads = Loads(maps.words("loads"))
         self._clock = HintClock()
+        self.pushed = Pushed(
+            table=self._pushed, keys=self._keys, prefixes=self._prefixes, now=self._clock.now
+        )
 
     def __len__(self) -> int:
         """How many clients have pushed hints."""
@@ -83,6 +88,7 @@ class HintMaps:
     def configure(self, index: int, use: HintUse) -> bool:
         """How hints are used for a service from now on. Its hints stay. Whether that is new."""
         row = self._rows[index]
+        self._keys.set(index, use.hints.key4, use.hints.key6)
         self._uses[index] = use
         if use == UNUSED:
             del self._uses[index]
@@ -286,7 +292,7 @@ class HintMaps:
         return struct.pack("=Q", int(value[0]))
 
     def _hash(self, index: int, clients: Clients) -> Words:
-        return prefix_hash(self._keys, *self._cut(index, clients), np.array([index], np.uint64))
+        return self._keys.of_service(index, clients.high, clients.low)
 
     def _cut(self, index: int, clients: Clients) -> tuple[Words, Words]:
         """The bits of addresses that make a client."""

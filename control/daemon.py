@@ -19,6 +19,7 @@ from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
 from accel.control.guard_keys import KeyRing, check_period, secret_beside
+from accel.control.hint_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
 from accel.control.tls import tls_of
@@ -57,7 +58,9 @@ def main(
             slots=arguments.max_slots,
             prefixes=arguments.max_prefixes,
             sources=arguments.max_sources,
+            hints=arguments.max_hints,
         ).check()
+        quotas = quotas_of(limits, arguments.hints_per_caller, arguments.hints_per_service)
         period = check_period(arguments.key_period)
         if open_data_path is None:
             capabilities.require()
@@ -83,6 +86,7 @@ def main(
             data_path=data_path,
             make_follower=make_follower or Follower,
             keys=KeyRing(secret, period=period),
+            quotas=quotas,
         )
         try:
             errors = TooBigSocket(gateway.on_too_big)
@@ -139,6 +143,7 @@ async def _serve(
         await end.wait()
         journal.notify("STOPPING=1")
         gateway.hub.close()
+        gateway.hints.hub.close()
         await running.stop(GRACE)
         arguments.socket.unlink(missing_ok=True)
     finally:
@@ -204,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         ("slots", "slots of the rings of all services"),
         ("sources", "sources that the guard knows at a time, and as many rates"),
         ("prefixes", "allowed and denied prefixes; 16 bytes of memory each"),
+        ("hints", "pushed hints of all services; about 100 bytes of map memory each"),
     ):
         add(
             f"--max-{name}",
@@ -211,6 +217,13 @@ def _parser() -> argparse.ArgumentParser:
             default=getattr(default, name),
             metavar="N",
             help=f"{what} (default: %(default)s)",
+        )
+    for name in ("caller", "service"):
+        add(
+            f"--hints-per-{name}",
+            type=int,
+            metavar="N",
+            help=f"pushed hints that one {name} may have (default: as many as there may be)",
         )
     add(
         "--guard-secret",

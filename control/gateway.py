@@ -20,7 +20,10 @@ from accel.control.guard_keys import KeyRing
 from accel.control.guard_needs import HostNeeds
 from accel.control.guard_ticker import GuardTicker
 from accel.control.guards import Guards
+from accel.control.hint_book import HintBook
+from accel.control.hint_plan import Quotas
 from accel.control.hint_reports import HintReports
+from accel.control.hint_store import HintStore
 from accel.control.hinting import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
@@ -63,6 +66,8 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         keys: KeyRing | None = None,
         host: HostNeeds | None = None,
+        quotas: Quotas | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.started = time.monotonic()
         self.data_path = data_path
@@ -78,6 +83,16 @@ class Gateway:
         self.samples = KeptSamples(data_path, clock)
         self.prefixes = PrefixBook(
             store=PrefixStore(store.path), data_path=data_path, carry_out=self._carry_out_prefixes
+        )
+        self.hints = HintBook(
+            store=HintStore(store.path),
+            pushed=data_path.hints.pushed,
+            limits=data_path.limits,
+            quotas=quotas or Quotas(),
+            state=lambda: self.state,
+            exclusively=self.exclusively,
+            ask=self.hinting.ask,
+            clock=wall,
         )
         self._ticker = GuardTicker(
             guards=self.guards,
@@ -115,6 +130,7 @@ class Gateway:
         self.keys.begin(self.data_path)
         self.guards.resume(self._placed(self.state, self.state.services), self._store.quiet_rates())
         await self.prefixes.start()
+        await self.hints.start()
         async with self._lock:
             await self._sync()
         await self.exclusively(lambda: self._interfaces.restore(interfaces, xdp_mode))
@@ -131,6 +147,7 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.hops.stop()
         self.prefixes.close()
+        await self.hints.stop()
         self._ticker.save()
 
     async def write(self, plan: Plan, *, validate_only: bool = False) -> Written:
@@ -142,7 +159,8 @@ class Gateway:
         return await self.finish(self._write(plan, validate_only=validate_only))
 
     async def _write(self, plan: Plan, *, validate_only: bool) -> Written:
-        async with self._lock:
+        # What is deleted takes its hints along: none are set meanwhile.
+        async with self.hints.lock, self._lock:
             before = self.state
             changes, after = await asyncio.to_thread(self._prepare, plan, not validate_only)
             if validate_only or not changes:
@@ -172,6 +190,7 @@ class Gateway:
         return changes, after
 
     def _carry_out(self, changes: Sequence[Change], before: State, after: State) -> None:
+        self._carry_out_hints(changes, before, after)
         for change in changes:
             if change.before is None and isinstance(change.after, Service):
                 index = after.placement.services.taken[change.after.name].number
@@ -186,6 +205,16 @@ class Gateway:
         gone = touched - after.services.keys()
         removed = [before.placement.services.taken[name].number for name in gone]
         self._put(self._placed(after, kept), removed)
+
+    def _carry_out_hints(self, changes: Sequence[Change], before: State, after: State) -> None:
+        gone = [c.before.key for c in changes if isinstance(c.before, Backend) and not c.after]
+        if gone:
+            self.hints.forget([before.placement.backends.taken[key].number for key in gone])
+        for change in changes:
+            if isinstance(change.after, Service):
+                hints = change.after.hints
+                index = after.placement.services.taken[change.after.name].number
+                self.hints.rekey(index, hints.key4, hints.key6)
 
     def _put(self, services: Sequence[PlacedService], removed: Sequence[int] = ()) -> None:
         self.data_path.put(services, removed)
@@ -324,6 +353,7 @@ class Gateway:
             self.hops.widen()
             try:
                 await self.exclusively(self.data_path.tick)
+                await self.hints.second()
                 await self.exclusively(self.guards.look_at_host)
                 await self.exclusively(self._interfaces.keep)
                 await self.catch_up()

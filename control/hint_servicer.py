@@ -9,19 +9,15 @@ from typing import Any
 
 from accel import message_form
 from accel.control import hint_report_message, hint_stats, plans, translate, warmth
-from accel.control.gateway import Gateway
+from accel.control.pushed_servicer import PushedServicer
 from accel.errors import InvalidError
 from accel.hint import Shard, ShardKey
 from accel.model import Service
 from accel.v1 import hint_pb2 as pb
-from accel.v1 import hint_pb2_grpc
 
 
-class HintServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
+class HintServicer(PushedServicer):
     """One for each server. What is not here answers UNIMPLEMENTED."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
 
     async def GetHintReport(self, request: Any, context: Any) -> Any:
         gateway = self._gateway
@@ -56,7 +52,9 @@ class HintServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
         else:
             taken = state.placement.services.taken
             names = [name for name in sorted(taken) if not hinting.use(taken[name].number).idle]
-        return await asyncio.to_thread(hint_stats.collect, state, self._gateway.data_path, names)
+        return await asyncio.to_thread(
+            hint_stats.collect, state, self._gateway.data_path, names, self._book.counts
+        )
 
     async def ReportWarm(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:
         response = pb.ReportWarmResponse()

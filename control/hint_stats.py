@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from accel.control.needs import DataPath
@@ -11,19 +11,25 @@ from accel.hint_outcomes import HintOutcome
 from accel.v1 import hint_pb2 as pb
 
 
-def collect(state: State, data_path: DataPath, names: Iterable[str]) -> Any:
-    """A GetHintStatsResponse of these services."""
+def collect(
+    state: State, data_path: DataPath, names: Iterable[str], there: Callable[[int], tuple[int, int]]
+) -> Any:
+    """A GetHintStatsResponse of these services. `there`: pushed hints of clients, and of prefixes,
+    that a service has by its index."""
     response = pb.GetHintStatsResponse()
     slots = state.placement
     learned = data_path.hints.learned_per_backend()
     for name in names:
         index = slots.services.taken[name].number
         counts = data_path.hints.counts(index)
+        pushed, of_prefixes = there(index)
         into = response.services.add(
             service=name,
             learned=counts.learned,
             refreshed=counts.refreshed,
             unlearned=counts.unlearned,
+            pushed_hints=pushed,
+            prefix_hints=of_prefixes,
         )
         for outcome, flows in counts.outcomes.items():
             if flows:

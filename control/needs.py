@@ -24,6 +24,7 @@ from accel.outcome import Outcome
 from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
+from accel.pushed import Pushed
 from accel.samples import Samples
 from accel.server_id import ServerId
 from accel.verdicts import Verdict
@@ -35,6 +36,8 @@ Counts = Mapping[Verdict, tuple[int, int]]
 class HintMaps(Protocol):
     """The maps of the hints; services are called by their index."""
 
+    @property
+    def pushed(self) -> Pushed: ...
     def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int: ...
     def read_samples(self) -> Samples: ...
     def candidates(self, index: int, client: Address, /) -> Sequence[Candidate]: ...

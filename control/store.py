@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from accel.control import prefix_store
+from accel.control import hint_store, prefix_store
 from accel.control.placement import Placement, Pool, Slot, pool_of
 from accel.control.rows import backend_of, columns, object_of, service_of, text_of
 from accel.control.state import Change, State
@@ -57,7 +57,7 @@ _HINTS = """
 ALTER TABLE services ADD COLUMN hints TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE backends ADD COLUMN server_ids TEXT NOT NULL DEFAULT '{}';
 """
-_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA, _HINTS)
+_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA, _HINTS, hint_store.SCHEMA)
 """What makes a file of each schema version of one of the version before; 0 is a new one."""
 SCHEMA_VERSION = len(_STEPS)
 _SERVICE = "name, address, port, protocol, ring_size, revision, guard, hints, number, generation"
@@ -235,6 +235,7 @@ class Store:
     def _write_objects(self, changes: Sequence[Change], placement: Placement) -> None:
         indices, numbers = placement.services.taken, placement.backends.taken
         gone = [change.subject for change in changes if change.after is None]
+        hint_store.backends_gone(self._db, (b.key for b in gone if isinstance(b, Backend)))
         made = [change.after for change in changes if change.after is not None]
         self._db.executemany(
             "DELETE FROM backends WHERE service = ? AND name = ?",

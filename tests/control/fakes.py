@@ -18,6 +18,7 @@ import numpy as np
 from accel import image
 from accel.admission import Candidate
 from accel.attach import Attachment
+from accel.client_keys import ClientKeys
 from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity
@@ -28,13 +29,16 @@ from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
 from accel.hint import UNUSED, HintUse
 from accel.hint_outcomes import HintOutcome
+from accel.hint_table import HintTable
 from accel.hint_values import HintCounts, Standing
+from accel.maps import defines
 from accel.model import Address
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
 from accel.placed import Limits, NextHop, PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
+from accel.pushed import Pushed
 from accel.samples import HINT_SAMPLE, SAMPLE, Samples
 from accel.server_id import ServerId
 from accel.verdicts import Verdict
@@ -57,9 +61,9 @@ class FakeDataPath:
         self.counted: dict[int, dict[Counted, int]] = {}
         self.samples = np.zeros(0, SAMPLE)
         self.keys: list[GuardKeys] = []
-        self.uses: dict[int, HintUse] = {}
-        self.hints = FakeHints()
         self.prefixes: dict[Network, bool] = {}
+        self.uses: dict[int, HintUse] = {}
+        self.hints = FakeHints(limits)
         self._attachments: dict[str, Attachment] = {}
 
     def _call(self, *call: object) -> None:
@@ -211,7 +215,7 @@ class FakeDataPath:
         return list(self._attachments.values())
 
     def tick(self) -> None:
-        pass
+        self.hints.pushed.table.sweep(self.hints.now)
 
     def capacities(self) -> list[Capacity]:
         used = len(self.services)
@@ -222,15 +226,26 @@ class FakeDataPath:
 
 
 class FakeHints:
-    """As it was told: server ids by the service's index, warm budgets by the backend's number."""
+    """Maps in memory, a clock that stands still; and as it was told: server ids by the service's
+    index, warm budgets by the backend's number."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.server_ids: dict[int, dict[ServerId, int]] = {}
         self.warmth: dict[int, int] = {}
         self.known: dict[tuple[int, Address], list[Candidate]] = {}
         self.held: set[Address] = set()
         self.decided: Counter[HintOutcome] = Counter()
         self.samples = np.zeros(0, HINT_SAMPLE)
+        self.now = 5000
+        words = 8 * defines(limits)["HINT_BUCKETS"]
+        flow_keys = np.arange(1, 15, dtype=np.uint64).reshape(2, 7) * np.uint64(0x9E3779B97F4A7C15)
+        self.prefixes = FakePrefixMap()
+        self.pushed = Pushed(
+            table=HintTable(np.zeros(words, np.uint64), limits.hints),
+            keys=ClientKeys(flow_keys, limits.services),
+            prefixes=self.prefixes,
+            now=lambda: self.now,
+        )
 
     def read_samples(self) -> Samples:
         taken, self.samples = self.samples, np.zeros(0, HINT_SAMPLE)
@@ -262,6 +277,16 @@ class FakeHints:
 
     def set_warmth(self, budgets: Mapping[int, int], /) -> None:
         self.warmth.update(budgets)
+
+
+class FakePrefixMap(dict[bytes, bytes]):
+    """As the kernel's, but that a key is found by itself alone."""
+
+    def put(self, key: bytes, value: bytes, /) -> None:
+        self[key] = value
+
+    def remove(self, key: bytes, /) -> bool:
+        return self.pop(key, None) is not None
 
 
 class FakeFollower:

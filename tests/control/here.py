@@ -16,6 +16,7 @@ from grpc_status import rpc_status
 
 from accel.control import server
 from accel.control.gateway import Gateway
+from accel.control.hint_plan import Quotas
 from accel.control.store import Store
 from accel.model import Address
 from accel.placed import Limits
@@ -25,15 +26,17 @@ from accel.v1 import gateway_pb2_grpc
 class Here:
     """A gateway served by a thread of the test's own process, so that one can look inside."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, quotas: Quotas | None = None) -> None:
         self.folder = folder
         self.data_path = FakeDataPath(None, limits)
         self.now = 1000.0
+        self.wall = 1_700_000_000.0
         self.store = Store(folder / "state.db")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.socket = folder / "accel.sock"
+        self._quotas = quotas
         self.run(self._start)
         self.channel = channel_to(self.socket)
         self.stub = gateway_pb2_grpc.GatewayServiceStub(self.channel)
@@ -57,14 +60,30 @@ class Here:
             data_path=self.data_path,
             make_follower=make_follower,
             clock=lambda: self.now,
+            wall=lambda: self.wall,
+            quotas=self._quotas,
         )
         await self.gateway.start()
         self._server = await server.start(self.gateway, self.socket)
 
     async def _stop(self) -> None:
         self.gateway.hub.close()
+        self.gateway.hints.hub.close()
         await self._server.stop(1)
         await self.gateway.stop()
+
+    def restart(self, *, keep_maps: bool, seconds: int = 0) -> None:
+        """Another daemon on the same file some time later, with the maps of before or new ones."""
+        self.run(self._stop)
+        self.store.close()
+        maps, self.data_path = self.data_path.hints, FakeDataPath(None, self.data_path.limits)
+        if keep_maps:
+            self.data_path.hints = maps
+            maps.now += seconds
+        self.wall += seconds
+        self.store = Store(self.folder / "state.db")
+        self.run(self._start)
+        grpc.channel_ready_future(self.channel).result(timeout=20)
 
     def close(self) -> None:
         self.channel.close()

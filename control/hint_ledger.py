@@ -1,0 +1,212 @@
+"""The pushed hints in the data path's maps, and beside them whose they are.
+
+A step of a request is planned (accel.control.hint_plan), stored by whoever calls, and then done
+here. What goes of itself, since it has ended, is noticed as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+
+from accel.control.hint_held import Held
+from accel.control.hint_plan import Clock, Planner, Quotas, Removal, Setting
+from accel.control.hint_prefixes import PrefixHint
+from accel.control.hint_replay import Kept, Whose
+from accel.control.hint_watch import News, What
+from accel.hint import Kind
+from accel.hint_table import PRESENT, Places, first_and_last
+from accel.image import Words
+from accel.placed import Limits
+from accel.pushed import Pushed, times_of, word_of
+
+_SCAN = 1 << 16  # places that are looked at together
+_CHUNK = 1 << 17
+_LOWER = np.uint64(0xFFFFFFFF)
+
+
+class Ledger:
+    """Its user sees to it that calls do not overlap. `told`: somebody wants to hear the news."""
+
+    def __init__(self, pushed: Pushed, limits: Limits, quotas: Quotas) -> None:
+        self.held = Held(pushed, limits)
+        self._pushed = pushed
+        self._table = pushed.table
+        self._prefixes = self.held.prefixes
+        self.planner = Planner(
+            pushed=pushed,
+            owners=self.held.owners,
+            prefixes=self._prefixes,
+            quotas=quotas,
+            of_service=self.held.of_service,
+        )
+        self.told = False
+        self._news: list[News] = []
+        self._going: What | None = What.EXPIRED
+        self._table.on_clear = self._cleared
+
+    def take_news(self) -> list[News]:
+        """What happened since the last time, if it is `told`."""
+        news, self._news = self._news, []
+        return news
+
+    def kinds(self) -> dict[int, Kind]:
+        """Of which kinds there are hints, by service."""
+        found = {int(index): Kind.PUSHED for index in np.flatnonzero(self.held.of_service())}
+        for index, count in self._prefixes.of_service.items():
+            if count:
+                found[index] = found.get(index, Kind(0)) | Kind.PREFIX
+        return found
+
+    # What requests do
+
+    def set(self, setting: Setting, caller: tuple[int, str]) -> None:
+        """`caller` is a number and a name."""
+        lots = setting.columns.lots
+        for lot in lots:
+            assert lot.target
+            self.held.name(lot.target.number, lot.index, (lot.service, lot.target.backend))
+        callers = np.full(len(setting.places), caller[0], np.int64)
+        clients = (setting.columns.high, setting.columns.low)
+        self.held.write(
+            setting.places, setting.hashes, setting.values, setting.times, clients, callers
+        )
+        hints = []
+        now = self._pushed.now()
+        for wish in setting.wishes:
+            assert wish.target
+            self.held.name(wish.target.number, wish.index, (wish.service, wish.target.backend))
+            whose = Whose(
+                index=wish.index,
+                number=wish.target.number,
+                generation=wish.target.generation,
+                require=wish.target.require,
+                caller=caller[1],
+            )
+            ends = (now + wish.target.lifetime, now + wish.target.longest)
+            hints.append(self._prefixes.put(wish.network, whose, *ends))
+        self._tell(What.SET, setting.places, hints)
+
+    def remove(self, removal: Removal) -> int:
+        """How many there were."""
+        self._going = What.REMOVED
+        count = self._table.clear(removal.places)
+        self._going = What.EXPIRED
+        hints = [self._prefixes.remove(wish.index, wish.network) for wish in removal.wishes]
+        there = [hint for hint in hints if hint]
+        self._tell(What.REMOVED, np.empty(0, np.int64), there)
+        return count + len(there)
+
+    # What becomes of them otherwise
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """These backends are gone, and their hints with them."""
+        gone = np.fromiter(numbers, np.int64, len(numbers))
+        if self.held.owners.of_number[gone].any():
+            self._going = What.REMOVED
+            self._table.forget(gone)
+            self._going = What.EXPIRED
+        hints = self._prefixes.forget(set(numbers)) if len(self._prefixes) else []
+        self._tell(What.REMOVED, np.empty(0, np.int64), hints)
+
+    def rekey(self, index: int, key4: int, key6: int) -> bool:
+        """A service's clients are told apart by other bits. Whether it had hints of clients."""
+        if not self._pushed.keys.set(index, key4, key6):
+            return False
+        places = self.held.places(index)
+        if not len(places):
+            return False
+        words, times = self._table.words(places), self._table.times(places)
+        clients, callers = self.held.owners.clients(places), self.held.owners.callers(places)
+        self._going = None
+        self._table.clear(places)
+        self._going = What.EXPIRED
+        hashes = self._pushed.keys.hash(np.array([index], np.uint64), *clients)
+        _, last = first_and_last(hashes)
+        for some in _chunks(last):
+            room = self._table.find_room(hashes[some])
+            some, room = some[room >= 0], room[room >= 0]
+            both = (clients[0][some], clients[1][some])
+            self.held.write(
+                room, hashes[some], words[some] & _LOWER, times[some], both, callers[some]
+            )
+        return True
+
+    def expire(self) -> None:
+        """Hints of prefixes that have ended go; the data path sees to all others."""
+        if len(self._prefixes):
+            gone = self._prefixes.expire(self._pushed.now())
+            self._tell(What.EXPIRED, np.empty(0, np.int64), gone)
+
+    # From the store
+
+    def adopt(self, kept: Kept, names: Mapping[int, tuple[int, str, str]], clock: Clock) -> int:
+        """At the start: these there are to be, and no others. What is there keeps its times.
+
+        `names` has the index, service and backend of each number. How many found no room.
+        """
+        for number, (index, service, backend) in names.items():
+            self.held.name(number, index, (service, backend))
+        size = len(kept.rows)
+        values, callers = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+        for i, one in enumerate(kept.rows):
+            if one:
+                values[i] = word_of(one.number, one.generation, require=one.require)
+                callers[i] = self.held.callers.number(one.caller)
+        values, callers = values[kept.whose], callers[kept.whose]
+        until, end = (_ends(column, clock) for column in (kept.until, kept.end))
+        times = times_of(until, end)
+        places = self._table.find_places(kept.hashes)
+        there = np.flatnonzero(places >= 0)
+        same = there[self._table.words(places[there]) & _LOWER == values[there]]
+        times[same] = self._table.times(places[same])
+        wanted = np.zeros(self._table.size, np.bool_)
+        wanted[places[there]] = True
+        for at in range(0, self._table.size, _SCAN):
+            words = self._table.words(slice(at, at + _SCAN))
+            left = (words & PRESENT != 0) & ~wanted[at : at + _SCAN]
+            self._table.clear(np.flatnonzero(left) + at)
+        lost = 0
+        for some in _chunks(np.arange(len(places))):
+            missing = some[places[some] < 0]
+            fitting = missing[: max(0, self._table.limit - len(self._table))]
+            places[fitting] = self._table.find_room(kept.hashes[fitting])
+            fits = some[places[some] >= 0]
+            lost += len(some) - len(fits)
+            clients = (kept.high[fits], kept.low[fits])
+            self.held.write(
+                *(places[fits], kept.hashes[fits], values[fits], times[fits]),
+                *(clients, callers[fits]),
+            )
+        ahead = clock.now - clock.wall
+        prefixes = [
+            (network, whose, max(0, until + ahead), max(0, end + ahead))
+            for (_, network), (whose, until, end) in kept.prefixes.items()
+        ]
+        fitting_prefixes = prefixes[: self._prefixes.limit]
+        self._prefixes.adopt(fitting_prefixes)
+        return lost + len(prefixes) - len(fitting_prefixes)
+
+    def _tell(self, what: What, places: Places, prefixes: list[PrefixHint]) -> None:
+        if self.told and (len(places) or prefixes):
+            self._news.append(News(what=what, hints=self.held.shown(places, prefixes)))
+
+    # Inside
+
+    def _cleared(self, places: Places, words: Words) -> None:
+        if self._going and self.told:
+            self._news.append(News(what=self._going, hints=self.held.shown(places, (), words)))
+        self.held.owners.clear(places, words)
+
+
+def _chunks(positions: Places) -> Iterator[Places]:
+    for at in range(0, len(positions), _CHUNK):
+        yield positions[at : at + _CHUNK]
+
+
+def _ends(wall: Words, clock: Clock) -> Words:
+    """Seconds since 1970 by the data path's clock."""
+    left = wall.astype(np.int64) - clock.wall
+    result: Words = np.maximum(0, left + clock.now).astype(np.uint64)
+    return result

@@ -1,0 +1,158 @@
+"""What hints there are after all that the log says, and the shortest log that says so. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accel.control.hint_owners import numbers_of
+from accel.control.hint_rows import (
+    Row,
+    Said,
+    clients_of,
+    pack,
+    pack_times,
+    times,
+    unpack_prefixes,
+)
+from accel.hint_table import first_and_last
+from accel.image import Words
+from accel.maps import CONSTANTS
+from accel.prefix_form import Network
+
+_ROW = 1 << 20  # clients in one row at the most
+_REQUIRE = np.uint64(CONSTANTS["HINT_REQUIRE"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whose:
+    """What is alike in all hints of a row: `number` and `generation` are the backend's."""
+
+    index: int
+    number: int
+    generation: int
+    require: bool
+    caller: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """Hints by the column, `whose` by the position in `rows`; times in seconds since 1970.
+
+    `stale` if the log says hints of backends that are gone without its saying so.
+    """
+
+    hashes: Words
+    high: Words
+    low: Words
+    until: Words
+    end: Words
+    whose: npt.NDArray[np.int64]
+    rows: Sequence[Whose | None]
+    prefixes: Mapping[tuple[int, Network], tuple[Whose, int, int]]
+    stale: bool
+
+
+Resolve = Callable[[str, str], tuple[int, tuple[int, int] | None] | None]
+"""Of a service and a backend: the index, and the number and generation if there is the backend;
+None if there is no such service."""
+Hash = Callable[[int, Words, Words], Words]
+"""Of clients of the service with this index."""
+
+
+def replay(rows: Iterable[Row], resolve: Resolve, hash_: Hash, now: int) -> Kept:
+    """`now` is in seconds since 1970: what has ended then is not there."""
+    found: list[Whose | None] = []
+    last_gone: dict[tuple[str, str], int] = {}
+    names: list[tuple[str, str]] = []
+    columns: list[tuple[Words, ...]] = []
+    prefixes: dict[tuple[int, Network], tuple[int, int, int]] = {}
+    for row in rows:
+        position = len(found)
+        names.append((row.service, row.backend))
+        if row.said is Said.BACKEND_GONE:
+            last_gone[names[-1]] = position
+        placed = resolve(row.service, row.backend)
+        found.append(_whose(row, placed))
+        if placed is None:
+            continue
+        high, low = clients_of(row)
+        until, end = times(row)
+        hashes = hash_(placed[0], high, low)
+        count = len(hashes)
+        whose = np.full(count, position, np.uint64)
+        columns.append((hashes, high, low, until[:count], end[:count], whose))
+        for i, network in enumerate(unpack_prefixes(row.prefixes), count):
+            prefixes[placed[0], network] = (position, int(until[i]), int(end[i]))
+    stale = False
+    for position, (one, key) in enumerate(zip(found, names, strict=True)):
+        if position <= last_gone.get(key, -1):
+            found[position] = None
+        elif one is None and key[1]:
+            stale = True
+    empty = [np.empty(0, np.uint64)] * 6
+    columns.append(tuple(empty))
+    hashes, high, low, until, end, whose = map(np.concatenate, zip(*columns, strict=True))
+    _, last = first_and_last(hashes)
+    lives = np.array([one is not None for one in found], np.bool_)
+    last = last[lives[whose[last].astype(np.int64)] & (until[last] > now)]
+    return Kept(
+        hashes=hashes[last],
+        high=high[last],
+        low=low[last],
+        until=until[last],
+        end=end[last],
+        whose=whose[last].astype(np.int64),
+        rows=found,
+        prefixes={
+            key: (one, until, end)
+            for key, (position, until, end) in prefixes.items()
+            if (one := found[position]) is not None and until > now
+        },
+        stale=stale,
+    )
+
+
+def _whose(row: Row, placed: tuple[int, tuple[int, int] | None] | None) -> Whose | None:
+    if row.said is not Said.SET or placed is None or placed[1] is None:
+        return None
+    return Whose(
+        index=placed[0],
+        number=placed[1][0],
+        generation=placed[1][1],
+        require=row.require,
+        caller=row.caller,
+    )
+
+
+def snapshot(
+    words: Words,
+    clients: tuple[Words, Words],
+    ends: tuple[Words, Words],
+    callers: npt.NDArray[np.int64],
+    named: Callable[[int, int], tuple[str, str, str]],
+) -> Iterator[Row]:
+    """Rows that say these hints. `named` has service, backend and caller of both numbers."""
+    numbers, require = numbers_of(words), (words & _REQUIRE != 0).astype(np.int64)
+    alike = numbers << 17 | callers << 1 | require
+    order = np.argsort(alike, kind="stable")
+    bounds = np.flatnonzero(np.append(True, np.diff(alike[order]) != 0))
+    for begin, stop in zip(bounds, np.append(bounds[1:], len(order)), strict=True):
+        for at in range(int(begin), int(stop), _ROW):
+            some = order[at : min(at + _ROW, int(stop))]
+            service, backend, caller = named(int(numbers[some[0]]), int(callers[some[0]]))
+            ipv4, ipv6, packed = pack(clients[0][some], clients[1][some])
+            some = some[packed]
+            yield Row(
+                said=Said.SET,
+                service=service,
+                backend=backend,
+                caller=caller,
+                require=bool(require[some[0]]),
+                times=pack_times(ends[0][some], ends[1][some]),
+                ipv4=ipv4,
+                ipv6=ipv6,
+            )
