@@ -15,7 +15,7 @@ import re
 import secrets
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,18 @@ def ticks_per_second() -> int:
     return round(1 / time.clock_getres(_COARSE))
 
 
+def compile_source(
+    part: str, *, keys: Sequence[int], defines: Mapping[str, int], kept: Path | None
+) -> Compiled:
+    """Compile one file of bpf/ that is over these maps. Raises ProgramError and HostError."""
+    return compile_bpf(
+        BPF_DIR / f"{part}.c",
+        prelude="".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True)),
+        defines=defines,
+        kept=kept / f"{part}.json" if kept else None,
+    )
+
+
 def layout_hash(limits: Limits) -> str:
     """Twelve hex digits of all that decides what the maps look like."""
     text = read_source(BPF_DIR / "maps.h") + read_source(BPF_DIR / "verdicts.h")
@@ -184,17 +196,10 @@ class MapSet:
         ProgramError.
         """
         pinned = _pinned(folder) if folder else {}
-        keys = _read_flow_keys(pinned["settings"]) if pinned else _new_flow_keys(kept)
-        prelude = "".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True))
-
-        def compile_part(part: str) -> Compiled:
-            return compile_bpf(
-                BPF_DIR / f"{part}.c",
-                prelude=prelude,
-                defines=defines(limits),
-                kept=kept / f"{part}.json" if kept else None,
-            )
-
+        keys = _read_flow_keys(pinned["settings"]) if pinned else new_flow_keys(kept)
+        compile_part = functools.partial(
+            compile_source, keys=keys, defines=defines(limits), kept=kept
+        )
         compiled = compile_part("gateway")
         fds = pinned or {name: os.dup(compiled.map_fd(name)) for name in NAMES}
         maps = cls(
@@ -318,7 +323,7 @@ def _pinned(folder: Path) -> dict[str, int]:
         return {}
 
 
-def _new_flow_keys(kept: Path | None) -> list[int]:
+def new_flow_keys(kept: Path | None) -> list[int]:
     """Random ones, or those of the last time: they are compiled in, so others would be compiled."""
     path = kept / "flow-keys" if kept else None
     with contextlib.suppress(OSError, ValueError):

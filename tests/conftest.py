@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -16,8 +17,11 @@ from accel import probes
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
-# Every daemon would compile the same: the first one does it for all.
+# Every daemon would compile the same: the first one does it for all, or, for a virtual machine, the
+# host has done it (vagrant/vm/compiled.py).
 _CACHE = tempfile.TemporaryDirectory(prefix="accel-cache-")
+if _given := os.environ.get("ACCEL_COMPILED"):
+    shutil.copytree(_given, _CACHE.name, dirs_exist_ok=True)
 os.environ["ACCEL_CACHE"] = _CACHE.name
 
 _KNOWN = Path(__file__).with_name("known_skips.txt")

@@ -1,11 +1,11 @@
-"""One compiled program for all tests: compiling takes a second."""
+"""One compiled program for all tests: compiling takes a second, and in a machine ten or twenty."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from rig import LIMITS, Rig
+from rig import KEPT, LIMITS, Rig
 
 from accel.datapath import DataPath
 
@@ -13,7 +13,7 @@ from accel.datapath import DataPath
 @pytest.fixture(scope="session")
 def loaded() -> Iterator[Rig]:
     """The data path, loaded, pinned nowhere and attached to nothing."""
-    datapath = DataPath.open(None, LIMITS)
+    datapath = DataPath.open(None, LIMITS, KEPT)
     yield Rig(datapath)
     datapath.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +20,17 @@ from accel import probes, syscall
 from accel.datapath import DataPath
 from accel.guard import Stance
 from accel.guards import GuardKeys
+from accel.lab.limits import SMALL
 from accel.maps import CONSTANTS
 from accel.outcome import Outcome
-from accel.placed import Limits, PlacedService
+from accel.placed import PlacedService
 from accel.prefix_form import Network
 from accel.prefix_list import Prefixes
 from accel.verdicts import Verdict
 
-LIMITS = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024, hints=1024)
+LIMITS = SMALL
+KEPT = Path(os.environ["ACCEL_CACHE"]) / "rig"  # what was compiled, for who opens another
+KEPT.mkdir(exist_ok=True)
 OLD_METADATA = 32  # bytes that a test run takes before kernel 6.8
 FOREVER = (1 << 63).to_bytes(8, "little")  # a budget that is spent for the next 292 years
 GUARD_KEYS = GuardKeys(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from packets import LINK, tcp, to_api
-from rig import LIMITS, Rig
+from rig import KEPT, LIMITS, Rig
 from world import WAYS, World
 
 from accel.datapath import DataPath
@@ -42,7 +42,7 @@ def backends(datapath: DataPath) -> list[int]:
 
 def filled(root: Path) -> tuple[list[int], int]:
     """A data path that has come and gone: where its flows went, and how many writes it took."""
-    datapath = DataPath.open(root, LIMITS)
+    datapath = DataPath.open(root, LIMITS, KEPT)
     assert not datapath.adopted
     rig = Rig(datapath)
     writes = datapath.sync(list(World().services.values()))
@@ -58,7 +58,7 @@ def filled(root: Path) -> tuple[list[int], int]:
 
 def test_flows_counts_and_services_are_adopted(root: Path) -> None:
     went, counted = filled(root)
-    datapath = DataPath.open(root, LIMITS)
+    datapath = DataPath.open(root, LIMITS, KEPT)
     try:
         assert datapath.adopted
         outcomes = [datapath.run(frame) for frame in frames()]
@@ -79,7 +79,7 @@ def test_what_differs_is_written(root: Path) -> None:
     world = World()
     gone = world.numbers(TCP4)[0]
     world.remove_backend(TCP4, gone)
-    datapath = DataPath.open(root, LIMITS)
+    datapath = DataPath.open(root, LIMITS, KEPT)
     try:
         assert datapath.sync(list(world.services.values())) == 2, "a ring and a backend"
         for before, now in zip(went, backends(datapath), strict=True):
@@ -105,7 +105,7 @@ def test_a_half_pinned_folder_is_made_anew(root: Path) -> None:
     filled(root)
     (folder,) = root.iterdir()
     (folder / "flows").unlink()
-    datapath = DataPath.open(root, LIMITS)
+    datapath = DataPath.open(root, LIMITS, KEPT)
     try:
         assert not datapath.adopted
         assert np.array_equal(datapath.known_flows(), np.zeros(LIMITS.backends))
@@ -114,5 +114,5 @@ def test_a_half_pinned_folder_is_made_anew(root: Path) -> None:
 
 
 def test_destroy_leaves_nothing(root: Path) -> None:
-    DataPath.open(root, LIMITS).destroy()
+    DataPath.open(root, LIMITS, KEPT).destroy()
     assert list(root.iterdir()) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 from accel.errors import AccelError
 from vagrant.vm import report, suite
 from vagrant.vm.boot import boot, kvm_works
+from vagrant.vm.compiled import prepare
 from vagrant.vm.disks import checkout
 from vagrant.vm.image import image
 from vagrant.vm.kernels import LINES, Line, SuiteError, choose, fetch
@@ -48,7 +49,10 @@ def main() -> int:
         reports = []
         with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as name:
             disk = Path(name) / "checkout.tar"
-            checkout(disk, tests=options.tests, timeout=suite.EACH_SECONDS)
+            compiled = Path(name) / "compiled"
+            if problem := prepare(compiled):
+                print(f"nothing is compiled here, each machine will take longer: {problem}")
+            checkout(disk, tests=options.tests, timeout=suite.EACH_SECONDS, compiled=compiled)
             for line in lines:
                 reports.append(_one(line, [root, disk], Path(name), options))
                 print(report.text(reports[-1]), flush=True)

@@ -83,8 +83,10 @@ def boot(
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
         try:
             limit = min(seconds, _UP_SECONDS)
-            while process.poll() is None and time.monotonic() - started < limit:
+            ended = False
+            while not ended and time.monotonic() - started < limit:
                 time.sleep(0.1)
+                ended = process.poll() is not None  # and then looked at once more
                 if up_after is None and _UP in output.read_text(errors="replace"):
                     up_after = time.monotonic() - started
                     limit = seconds

@@ -38,10 +38,10 @@ def initramfs(kernel: Kernel, path: Path) -> None:
     path.write_bytes(gzip.compress(archive, compresslevel=1))
 
 
-def checkout(path: Path, *, tests: Sequence[str], timeout: int) -> None:
+def checkout(path: Path, *, tests: Sequence[str], timeout: int, compiled: Path) -> None:
     """The checkout as it is, committed or not, as a tar file. It also says which tests to run.
 
-    `timeout` is each test's, in seconds.
+    `timeout` is each test's, in seconds; `compiled` a folder with what need not be compiled there.
     """
     listed = run(["git", "ls-files", "-z", "-co", "--exclude-standard"], what="git", cwd=ROOT)
     names = {n for n in listed.split("\0") if n and os.path.lexists(ROOT / n)}
@@ -49,6 +49,7 @@ def checkout(path: Path, *, tests: Sequence[str], timeout: int) -> None:
     with tarfile.open(path, "w") as archive:
         for name in sorted(names):
             archive.add(ROOT / name, name, recursive=False)
+        archive.add(compiled, ".vm/compiled")
         for name, text in ((".vm/tests", "\n".join(tests)), (".vm/timeout", str(timeout))):
             entry = tarfile.TarInfo(name)
             entry.size = len(text.encode())

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Process 1 of a machine. The console has the kernel's words; what is asked for goes to ttyS1: the
 # preflight, the tests' output, and between marks the files that the host reads.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 CI=true
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 CI=true ACCEL_COMPILED=/checkout/.vm/compiled
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /run
@@ -27,7 +27,7 @@ cd /checkout || exit 1
 echo "accel-vm: up"
 python3 -m accel.cli.main check --output json >/tmp/check.json 2>/tmp/check.err
 part check /tmp/check.json
-python3 -m pytest -v --color=no -p no:cacheprovider --junitxml=/tmp/junit.xml -o timeout="$(cat .vm/timeout)" \
+python3 -m pytest -v --color=no -p no:cacheprovider --junitxml=/tmp/junit.xml --durations=25 -o timeout="$(cat .vm/timeout)" \
 	$(cat .vm/tests)
 echo $? >/tmp/status
 part junit /tmp/junit.xml
