@@ -14,7 +14,7 @@ from accel.errors import HostError, InvalidError
 from vagrant.vm import __main__ as main
 from vagrant.vm import boot, box, kernels, libvirt, machines, report, run
 from vagrant.vm.boot import Ran
-from vagrant.vm.kernels import Kernel
+from vagrant.vm.kernels import Kernel, SuiteError
 from vagrant.vm.report import Report
 
 CHECK = """[
@@ -43,6 +43,7 @@ def ran(output: str, *, console: str = "", up: bool = True, timed_out: bool = Fa
         console=console,
         up_after=9.0 if up else None,
         seconds=99.0,
+        busy=88.0,
         timed_out=timed_out,
     )
 
@@ -106,7 +107,7 @@ QEMU = """#!/bin/sh
 for word; do
 	case $word in file:*) [ -n "$console" ] && output=${word#file:} || console=${word#file:} ;; esac
 done
-echo $$ >"$(dirname "$console")/../pid"
+echo $$ >>"$(dirname "$console")/../pids"
 %s
 exec sleep 600
 """
@@ -161,8 +162,12 @@ def test_a_machine_that_does_not_end_well(
     assert "kernel 6.1 (6.1.0-1): FAILED" in said
     for words in says:
         assert words in said
-    process = Path("/proc", (tmp_path / "accel-vm" / "pid").read_text().strip())
-    assert not process.exists()
+    started = (tmp_path / "accel-vm" / "pids").read_text().split()
+    assert not any(Path("/proc", process).exists() for process in started)
+    assert len(started) == (1 if "up" in machine else 2), (
+        "one that does not come up gets another try"
+    )
+    assert said.count("not up after") == (0 if "up" in machine else 2)
     assert not list((tmp_path / "accel-vm").glob("run-*"))
 
 
@@ -250,6 +255,41 @@ def test_a_missing_program_is_one_line(
     assert package in said
     assert "apt install" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("possible", [True, False])
+@pytest.mark.parametrize("missing", ["tools", "space", "image", "kernel"])
+def test_in_ci_what_is_not_to_be_had_is_said_and_no_failure(
+    missing: str,
+    possible: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def done(*_: object, **__: object) -> str:
+        return ""
+
+    def lacks(*_: object, **__: object) -> None:
+        kind = SuiteError if missing == "kernel" else HostError
+        raise kind("there is none", hint="get one")
+
+    for what, name in (
+        ("tools", "need_tools"),
+        ("space", "need_space"),
+        ("image", "image"),
+        ("kernel", "fetch"),
+        ("", "prepare"),
+        ("", "checkout"),
+    ):
+        monkeypatch.setattr(main, name, lacks if what == missing else done)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run.cache().mkdir()
+    monkeypatch.setattr(sys, "argv", ["vm", "--quick", *["--if-possible"] * possible])
+    status = main.main()
+    said = capsys.readouterr()
+    assert "there is none" in said.out + said.err
+    assert (status == 0) == possible
+    assert ("SKIPPED" in said.out) == possible
 
 
 def test_a_suite_out_of_reach(tmp_path: Path) -> None:

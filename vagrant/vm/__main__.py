@@ -37,16 +37,30 @@ def main() -> int:
         const=suite.QUICK,
         help="what depends most on the kernel: what CI runs",
     )
+    parser.add_argument(
+        "--if-possible",
+        action="store_true",
+        help="what is not to be had here (QEMU, disk, a suite) is said, and no failure",
+    )
     parser.add_argument("--refresh", action="store_true", help="look for newer kernels")
     parser.add_argument("--limit", type=float, default=suite.ALL_SECONDS, help="s, each machine")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, leave)
     try:
         lines = choose(options.kernels)
+    except AccelError as error:
+        return _refused(error)
+    try:
         need_tools()
         need_space(cache(), _RUN_MB)
         root = image()
-        reports = []
+    except AccelError as error:
+        if options.if_possible:
+            print(f"vm-test: SKIPPED, no kernel is tried: {error.message}")
+            return 0
+        return _refused(error)
+    reports = []
+    try:
         with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as name:
             disk = Path(name) / "checkout.tar"
             compiled = Path(name) / "compiled"
@@ -57,11 +71,15 @@ def main() -> int:
                 reports.append(_one(line, [root, disk], Path(name), options))
                 print(report.text(reports[-1]), flush=True)
     except AccelError as error:
-        print(f"vm-test: {error}", file=sys.stderr)
-        return error.exit_code
+        return _refused(error)
     if lines == list(LINES):
         report.PAGE.write_text(report.page(reports, which=_which(options.tests)))
     return 0 if all(r.good for r in reports) else 1
+
+
+def _refused(error: AccelError) -> int:
+    print(f"vm-test: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _which(tests: Sequence[str]) -> str:
@@ -72,15 +90,21 @@ def _which(tests: Sequence[str]) -> str:
 
 
 def _one(line: Line, disks: list[Path], folder: Path, options: argparse.Namespace) -> Report:
+    """A machine that does not come up is started once more: a host may be that busy."""
     try:
         kernel = fetch(line, refresh=options.refresh)
     except SuiteError as error:
-        return Report(line=line.name, problem=str(error), skipped=line.optional)
+        skipped = line.optional or options.if_possible
+        return Report(line=line.name, problem=str(error), skipped=skipped)
     kvm = kvm_works(kernel, folder)
     print(f"kernel {line.name} ({kernel.release}), {'KVM' if kvm else 'emulated'}", flush=True)
-    ran = boot(kernel, folder, disks=disks, kvm=kvm, seconds=options.limit)
-    kept = cache() / f"last-{line.name}.txt"
-    kept.write_text(f"{ran.console}\n{ran.output}")
+    for again in (False, True):
+        ran = boot(kernel, folder, disks=disks, kvm=kvm, seconds=options.limit)
+        kept = cache() / f"last-{line.name}{'-again' * again}.txt"
+        kept.write_text(f"{ran.console}\n{ran.output}")
+        if ran.up_after is not None:
+            break
+        print(f"kernel {line.name}: not up after {ran.seconds:.0f} s: {kept}", flush=True)
     return report.read(line.name, kernel.release, ran)
 
 

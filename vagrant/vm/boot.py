@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Sequence
@@ -26,12 +27,16 @@ _WIRE = ["unshare", "--net", "--", "sh", str(Path(__file__).with_name("wire.sh")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ran:
-    """What a machine left: `output` of what ran in it, the kernel's `console`, times in seconds."""
+    """What a machine left: `output` of what ran in it, the kernel's `console`, times in seconds.
+
+    `busy` is the CPU time that it took of the host.
+    """
 
     output: str
     console: str
     up_after: float | None
     seconds: float
+    busy: float
     timed_out: bool
 
 
@@ -60,7 +65,7 @@ def boot(
     queues = _QUEUES if _has_taps() else 1
     command = [
         *(_WIRE if queues > 1 else []),
-        "nice", "-n", "10", "qemu-system-x86_64",
+        "nice", "-n", "5", "qemu-system-x86_64",
         "-machine", "q35", "-cpu", "host" if kvm else "max",
         "-accel", "kvm" if kvm else "tcg,thread=multi",
         "-smp", "2", "-m", "2G", "-display", "none", "-nodefaults", "-no-reboot",
@@ -77,7 +82,7 @@ def boot(
         command += ["-device", f"virtio-net-pci,netdev={name}{offloads}{vectors}"]
     for disk in disks:
         command += ["-drive", f"file={disk},format=raw,if=virtio,readonly=on"]
-    started = time.monotonic()
+    started, before = time.monotonic(), _children()
     up_after = None
     with (folder / "qemu.txt").open("wb") as words:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
@@ -100,8 +105,15 @@ def boot(
         + console.read_text(errors="replace"),
         up_after=up_after,
         seconds=time.monotonic() - started,
+        busy=_children() - before,
         timed_out=timed_out,
     )
+
+
+def _children() -> float:
+    """CPU seconds of processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @cache

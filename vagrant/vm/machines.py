@@ -157,7 +157,7 @@ class Machines:
         self._vagrant("destroy", "-f", name, seconds=120)
 
     def _vagrant(self, *arguments: str, seconds: float) -> Ran:
-        command = ["timeout", "--kill-after=20", f"{seconds:.0f}", "nice", "-n", "10", "vagrant"]
+        command = ["timeout", "--kill-after=20", f"{seconds:.0f}", "nice", "-n", "5", "vagrant"]
         done = subprocess.run(
             [*command, *arguments],
             env=self._environment,

@@ -71,6 +71,7 @@ class Report:
     problem: str = ""
     skipped: bool = False
     seconds: float = 0.0
+    busy: float = 0.0
     up_after: float | None = None
     findings: dict[str, tuple[str, str]] = field(default_factory=dict)
     tests: dict[str, Counter[str]] = field(default_factory=dict)
@@ -109,6 +110,7 @@ def read(line: str, release: str, ran: Ran) -> Report:
         release=release,
         problem=problem,
         seconds=ran.seconds,
+        busy=ran.busy,
         up_after=ran.up_after,
         findings=checks,
         tests=tests,
@@ -130,7 +132,10 @@ def text(report: Report) -> str:
         counts = ", ".join(f"{report.total[k]} {k}" for k in ("passed", "failed", "skipped"))
         lines.append(f"  tests: {counts}")
     if report.up_after is not None:
-        lines.append(f"  up after {report.up_after:.0f} s, all in {report.seconds:.0f} s")
+        lines.append(
+            f"  up after {report.up_after:.0f} s, all in {report.seconds:.0f} s,"
+            f" {report.busy:.0f} s of CPU"
+        )
     lines += [f"  skipped {count}: {reason}" for reason, count in report.reasons.items()]
     lines += [f"  failed: {test}" for test in report.failed]
     lines += [
@@ -170,6 +175,7 @@ def page(reports: Sequence[Report], *, which: str) -> str:
     for name in sorted({name for report in reports for name in report.tests}):
         lines.append(_row([f"`{name}`"], [_counts(r.tests.get(name, Counter())) for r in reports]))
     lines.append(_row(["all, in s"], [f"{r.seconds:.0f}" for r in reports]))
+    lines.append(_row(["the host's CPU, in s"], [f"{r.busy:.0f}" for r in reports]))
     lines.append(
         _row(
             ["to the first, in s"],

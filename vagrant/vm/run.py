@@ -72,7 +72,7 @@ def run(
     """Standard output of a program that does not ask. Raises HostError with its last words."""
     tool = which(str(command[0])) or str(command[0])
     done = subprocess.run(
-        ["nice", "-n", "10", tool, *map(str, command[1:])],
+        ["nice", "-n", "5", tool, *map(str, command[1:])],
         cwd=cwd,
         input=stdin,
         capture_output=True,
