@@ -26,7 +26,7 @@ from typing import Any
 from accel import capabilities, syscall
 from accel.errors import HostError, ProgramError
 from accel.kfunc import patch_calls
-from accel.source import read_source
+from accel.source import BPF_DIR, read_source
 
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter"]
 _LOAD_MAP_FD = 0x18  # the 64-bit immediate load; BPF_PSEUDO_MAP_FD in its source register
@@ -144,7 +144,8 @@ def compile_bpf(
     # bcc asks for debugging information, which takes a sixth of the time and is not loaded.
     flags = [*_WARNINGS, "-g0", *(f"-D{name}={value}" for name, value in (defines or {}).items())]
     request = json.dumps({"text": prelude + read_source(entry), "flags": flags})
-    digest = hashlib.sha256(f"{request} {_bcc_version()}".encode()).hexdigest()
+    seen = request.replace(str(BPF_DIR), "")  # where it is installed changes nothing
+    digest = hashlib.sha256(f"{seen} {_bcc_version()}".encode()).hexdigest()
     if kept and (answer := _read(kept, digest)):
         return Compiled(answer)
     answer = _compile(entry.name, request)

@@ -28,7 +28,7 @@ class Answer:
 
 
 def curl(
-    host: Host, urls: Sequence[str], *, parallel: int = 16, timeout: float = 10.0
+    host: Host, urls: Sequence[str], *, parallel: int = 16, timeout: float = 60.0
 ) -> list[Answer]:
     """Request each URL once on a connection of its own, `parallel` at a time, by one curl.
 

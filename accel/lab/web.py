@@ -13,7 +13,7 @@ from accel.lab.hosts import Host
 from accel.model import Address
 
 BODIES = {"1": 1, "1k": 1 << 10, "1m": 1 << 20}  # path -> bytes
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 
 _CONFIG = """\
 daemon off;

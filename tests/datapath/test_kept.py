@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS
 from world import WAYS, World
 
-from accel import loader
+from accel import loader, maps, source
 from accel.datapath import DataPath
 from accel.placed import Limits
 
@@ -80,3 +81,15 @@ def test_a_compiler_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", died)
     with pytest.raises(loader.ProgramError, match=r"Killed\nthe compiler ended with -9"):
         left_by(None)
+
+
+def test_where_it_is_installed_changes_nothing(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = left_by(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(source.BPF_DIR, elsewhere)
+    for module in (source, loader, maps):
+        monkeypatch.setattr(module, "BPF_DIR", elsewhere)
+    assert left_by(tmp_path) == first
+    assert compilations == ["gateway.c"]
