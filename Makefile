@@ -5,6 +5,7 @@ CASES ?=
 KERNELS ?=
 VM_PACKAGES := qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
 VAGRANT_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-utils dnsmasq-base rsync openssh-client
+# Where packages cannot be had, the programs themselves say which are missing.
 # The box is made by root, and Vagrant's and its caches are those of who asks.
 VM := $(SUDO) env HOME="$$HOME" $(PY) -m vagrant.vm
 
@@ -24,7 +25,7 @@ bench: setup     ## measure; CASES=packet,rings for some
 	$(SUDO) $(PY) -m bench $(if $(CASES),--cases $(CASES))
 
 vm-test: setup   ## the kernel's part on kernels 6.1 and 6.12, in QEMU; KERNELS=all for more
-	deploy/setup.sh $(VM_PACKAGES)
+	-deploy/setup.sh $(VM_PACKAGES)
 	$(VM) $(KERNELS)
 
 vagrant-box: setup   ## a box of Debian's packages, for VAGRANT_BOX=accel where no public one is in reach

@@ -33,6 +33,11 @@ _log = logging.getLogger(__name__)
 VERDICTS = read_verdicts("decap_verdicts.h")
 
 
+def defines(prefixes: int, gue_port: int = DEFAULT_GUE_PORT) -> dict[str, int]:
+    """What the C is compiled with, for so many prefixes of gateways."""
+    return {"GUE_PORT": gue_port, "MAX_PREFIXES": prefixes, "MAX_ADDRESSES": MAX_ADDRESSES}
+
+
 class Decap:
     """The loaded program. It ends with this object: nothing is pinned.
 
@@ -44,14 +49,7 @@ class Decap:
             raise InvalidError("allow", "is empty", hint="name the gateways' outer addresses")
         if not 1 <= gue_port <= 65535:
             raise InvalidError("gue_port", f"{gue_port} is not from 1 to 65535")
-        self._compiled = compile_bpf(
-            BPF_DIR / "decap.c",
-            defines={
-                "GUE_PORT": gue_port,
-                "MAX_PREFIXES": len(allow),
-                "MAX_ADDRESSES": MAX_ADDRESSES,
-            },
-        )
+        self._compiled = compile_bpf(BPF_DIR / "decap.c", defines=defines(len(allow), gue_port))
         self._program = self._compiled.load("decap")
         self._links = Links(None)
         self._own: set[Address] = set()

@@ -26,7 +26,7 @@ from typing import Any
 from accel import capabilities, syscall
 from accel.errors import HostError, ProgramError
 from accel.kfunc import patch_calls
-from accel.source import BPF_DIR, read_source
+from accel.source import read_source
 
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter"]
 _LOAD_MAP_FD = 0x18  # the 64-bit immediate load; BPF_PSEUDO_MAP_FD in its source register
@@ -136,16 +136,18 @@ def compile_bpf(
 ) -> Compiled:
     """Compile `entry`, with `prelude` and `defines` in front.
 
-    What was compiled is kept in the file `kept`, and taken from there if nothing has changed.
-    Raises ProgramError, HostError.
+    What was compiled is kept in the file `kept`, by default one in $ACCEL_CACHE, if that is set,
+    and taken from there if nothing has changed. Raises ProgramError, HostError.
     """
     capabilities.require()
     _lock_any_memory()
     # bcc asks for debugging information, which takes a sixth of the time and is not loaded.
     flags = [*_WARNINGS, "-g0", *(f"-D{name}={value}" for name, value in (defines or {}).items())]
     request = json.dumps({"text": prelude + read_source(entry), "flags": flags})
-    seen = request.replace(str(BPF_DIR), "")  # where it is installed changes nothing
+    seen = request.replace(str(entry.parent), "")  # where it is installed changes nothing
     digest = hashlib.sha256(f"{seen} {_bcc_version()}".encode()).hexdigest()
+    if not kept and (folder := os.environ.get("ACCEL_CACHE")):
+        kept = kept_in(Path(folder), entry, defines)
     if kept and (answer := _read(kept, digest)):
         return Compiled(answer)
     answer = _compile(entry.name, request)
@@ -153,6 +155,12 @@ def compile_bpf(
         # The flow keys are in the bytecode.
         keep_secret(kept, json.dumps({"digest": digest, "answer": answer}))
     return Compiled(answer)
+
+
+def kept_in(folder: Path, entry: Path, defines: Mapping[str, int] | None = None) -> Path:
+    """The file for `entry` in a folder of what was compiled."""
+    which = hashlib.sha256(repr(sorted((defines or {}).items())).encode()).hexdigest()[:8]
+    return folder / f"{entry.stem}-{which}.json"
 
 
 def _no_map(name: str, problem: str) -> HostError:

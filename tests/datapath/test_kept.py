@@ -11,8 +11,9 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS
 from world import WAYS, World
 
-from accel import loader, maps, source
+from accel import loader, maps
 from accel.datapath import DataPath
+from accel.decap import Decap, parse_prefixes
 from accel.placed import Limits
 
 FRAME = bytes(LINK / to_api(4) / tcp(WAYS["ipip4"].port))
@@ -88,8 +89,17 @@ def test_where_it_is_installed_changes_nothing(
 ) -> None:
     first = left_by(tmp_path)
     elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(source.BPF_DIR, elsewhere)
-    for module in (source, loader, maps):
-        monkeypatch.setattr(module, "BPF_DIR", elsewhere)
+    shutil.copytree(maps.BPF_DIR, elsewhere)
+    monkeypatch.setattr(maps, "BPF_DIR", elsewhere)
     assert left_by(tmp_path) == first
     assert compilations == ["gateway.c"]
+
+
+def test_the_environment_names_a_folder_for_all(
+    tmp_path: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCEL_CACHE", str(tmp_path))
+    for allow in (["10.0.1.1"], ["10.0.1.1"], ["10.0.1.2"], ["10.0.1.1", "10.0.1.2"]):
+        Decap(allow=parse_prefixes(allow)).close()
+    assert compilations == ["decap.c"] * 2
+    assert len(list(tmp_path.iterdir())) == 2

@@ -12,7 +12,7 @@ import pytest
 
 from accel.errors import HostError, InvalidError
 from vagrant.vm import __main__ as main
-from vagrant.vm import boot, box, kernels, libvirt, machines, report, run
+from vagrant.vm import boot, box, kernels, libvirt, machines, page, report, run
 from vagrant.vm.boot import Ran
 from vagrant.vm.kernels import Kernel, SuiteError
 from vagrant.vm.report import Report
@@ -92,14 +92,14 @@ def test_a_kernel_that_is_not_to_be_had_is_no_failure() -> None:
 def test_the_page_says_what_was_not_run() -> None:
     good = report.read("6.1", "6.1.0-1", ran(whole()))
     reports = [good, Report(line="newest", problem="out of reach", skipped=True)]
-    page = report.page(reports, which="--quick")
+    text = page.page(reports, which="--quick")
     assert (
         "| XDP links | a new program takes over between two packets | 5.9 | no | not known |"
-        in page
+        in text
     )
-    assert "1 passed, 1 skipped | not run |" in page
-    assert "* newest: out of reach" in page
-    assert "with `--quick`" in page
+    assert "1 passed, 1 skipped | not run |" in text
+    assert "* newest: out of reach" in text
+    assert "with `--quick`" in text
 
 
 # A machine, as the host sees it: where its console and its output go is on its command line.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accel.errors import AccelError
-from vagrant.vm import report, suite
+from vagrant.vm import page, report, suite
 from vagrant.vm.boot import boot, kvm_works
 from vagrant.vm.compiled import prepare
 from vagrant.vm.disks import checkout
@@ -73,7 +73,7 @@ def main() -> int:
     except AccelError as error:
         return _refused(error)
     if lines == list(LINES):
-        report.PAGE.write_text(report.page(reports, which=_which(options.tests)))
+        page.PAGE.write_text(page.page(reports, which=_which(options.tests)))
     return 0 if all(r.good for r in reports) else 1
 
 

@@ -9,34 +9,43 @@ bcc on the host, and on kernels without raw SYN cookies, it compiles by itself. 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from accel import decap
 from accel.errors import AccelError
 from accel.lab.limits import SMALL
+from accel.loader import compile_bpf, kept_in
 from accel.maps import compile_source, defines, new_flow_keys
 from accel.placed import Limits
+from accel.source import BPF_DIR
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
 _MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250, "LOCAL_COOKIES": 1}
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
+_ALONE = {"decap.c": decap.defines(2), "accept_cookie.c": {}, "flood.c": {}}  # a gateway's two
 
 
 def prepare(folder: Path) -> str:
     """Fill `folder` as tests/conftest.py has it. Returns why it could not, "" if it could."""
-
-    def compiled(of: tuple[str, str]) -> None:
-        part, where = of
-        its = defines(_LIMITS[where]) | _MACHINE
-        compile_source(part, keys=keys[where], defines=its, kept=folder / where)
-
-    keys = {}
-    for where in _LIMITS:
+    jobs: list[Callable[[], object]] = []
+    for where, limits in _LIMITS.items():
         (folder / where).mkdir(parents=True, exist_ok=True)
-        keys[where] = new_flow_keys(folder / where)
+        its = {
+            "keys": new_flow_keys(folder / where),
+            "defines": defines(limits) | _MACHINE,
+            "kept": folder / where,
+        }
+        jobs += [partial(compile_source, part, **its) for part in _PARTS]
+    for name, its in _ALONE.items():
+        kept = kept_in(folder, BPF_DIR / name, its)
+        jobs.append(partial(compile_bpf, BPF_DIR / name, defines=its, kept=kept))
     try:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            list(threads.map(compiled, [(part, where) for part in _PARTS for where in _LIMITS]))
+            for done in [threads.submit(job) for job in jobs]:
+                done.result()
     except AccelError as error:
         return error.message.splitlines()[0]
     return ""

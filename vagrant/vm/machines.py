@@ -39,7 +39,7 @@ def main() -> int:
         "kernels", nargs="*", metavar="KERNEL",
         help=f"of {', '.join(_MACHINES)}; all; pair (default: 6.1 6.12 pair)",
     )  # fmt: skip
-    parser.add_argument("--tests", nargs="+", default=list(suite.QUICK))
+    parser.add_argument("--tests", nargs="+", default=list(suite.VAGRANT))
     parser.add_argument("--limit", type=float, default=7200, help="s, for everything")
     parser.add_argument("--within", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -102,15 +102,14 @@ class Machines:
         }
 
     def alone(self, name: str, tests: Sequence[str]) -> bool:
-        """One machine comes up, its tests pass, and it goes."""
+        """One machine comes up, its tests pass, the demo too, and it goes."""
+        words = " ".join(map(shlex.quote, tests))
+        pytest = f"cd /checkout && sudo CI=true python3 -m pytest -q -p no:cacheprovider {words}"
         try:
-            if not self._up(name):
-                return False
-            words = " ".join(map(shlex.quote, tests))
-            command = (
-                f"cd /checkout && sudo CI=true python3 -m pytest -q -p no:cacheprovider {words}"
+            return self._up(name) and all(
+                self._told(name, self._ssh(name, command, seconds=_TEST_SECONDS))
+                for command in (pytest, "accel demo")
             )
-            return self._told(name, self._ssh(name, command, seconds=_TEST_SECONDS))
         finally:
             self._destroy(name)
 

@@ -1,62 +1,16 @@
-"""What came of a machine: lines for the terminal, and the table in docs/kernels.md."""
+"""What came of a machine, and lines about it for the terminal."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
-from accel.features import FEATURES
 from vagrant.vm.boot import Ran
-from vagrant.vm.run import ROOT
 
 _TAIL = 30  # lines
-PAGE = ROOT / "docs" / "kernels.md"
-_STEERING = "gateway program"
-_INTRODUCTION = (
-    "The gateway needs a kernel from 5.10 on. What each kernel does, as `accel check` found it by"
-    " doing it, and what the tests said there. `make vm-test KERNELS=all` writes this page.",
-    "",
-    "    make vm-test                            # 6.1 and 6.12",
-    "    make vm-test KERNELS='5.10 6.1'         # these",
-    "    make vm-test KERNELS='--quick'          # what depends most on the kernel, as in CI",
-    "    make vm-test KERNELS='all --refresh'    # look for newer kernels first",
-    "",
-    "Kernels come out of Debian's packages, one root file system serves them all, and QEMU boots"
-    " it with the checkout in it; both are kept in `~/.cache/accel-vm`, as is the output of the"
-    " last run on each kernel. KVM is used where a kernel comes up under it, else software"
-    " emulation. Two interfaces with several queues are joined by a wire, in a network namespace"
-    " that ends with the machine. `vagrant/vm/suite.py` lists the tests.",
-    "",
-    "## Vagrant",
-    "`vagrant/Vagrantfile` has a machine for each of these kernels, for libvirt and VirtualBox:",
-    "",
-    "    cd vagrant && vagrant up k612 && vagrant ssh k612 -c 'accel demo'",
-    "",
-    "and two machines on real virtio-net interfaces with four queues:",
-    "```",
-    "                      192.168.57.0/24",
-    " backend  eth2, in a namespace: client .30 ──┐",
-    "                                             ├── gateway  eth1 .10: acceld, XDP",
-    " backend  eth1: nginx, accel backend run .20 ┘",
-    "```",
-    "    vagrant up gateway backend",
-    "    vagrant ssh backend -c 'sudo /checkout/vagrant/pair.sh ask 100'",
-    "    vagrant ssh gateway -c 'accel stats'",
-    "",
-    "Where no public box can be fetched, `make vagrant-box` makes one of Debian's packages, and"
-    " `VAGRANT_BOX=accel` takes it. `make vagrant-test` brings machines up, tests and destroys"
-    " them, with a libvirt of its own in namespaces that end with it, so that nothing of the host"
-    " is changed and nothing is left; KERNELS='all pair' for every machine. It keeps consoles in"
-    " `~/.cache/accel-vm/consoles`.",
-    "",
-    "## Features",
-    "A row is a `Feature` of `accel/features.py`, with a probe that does the thing.",
-    "",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,61 +100,6 @@ def text(report: Report) -> str:
     if report.findings and all(x == "ok" for n, (x, _) in report.findings.items() if n != "daemon"):
         lines.append("  accel check: all ok")
     return "\n".join(lines) + (f"\n{report.tail}" if report.tail else "")
-
-
-def page(reports: Sequence[Report], *, which: str) -> str:
-    """docs/kernels.md. `which` tests ran: "all", or the option that chose them."""
-    heads = [f"{r.line}: `{r.release}`" if r.release else r.line for r in reports]
-    rule = " --- |"
-    lines = [
-        "# Kernels",
-        *_INTRODUCTION,
-        f"| Feature | for | since | {' | '.join(heads)} |",
-        f"| --- | --- | --- |{rule * len(reports)}",
-        _row([_STEERING, "steering, all modes", "5.10"], [_cell(r, _STEERING) for r in reports]),
-        *(
-            _row([f.name, f.use, f.since], [_cell(r, f.name) for r in reports])
-            for f in FEATURES
-        ),
-        "",
-        "Where a needed feature is missing, the gateway does not start; else what it is for is"
-        " refused with the kernel that has it, and the rest works.",
-        "",
-        "## Tests",
-        "The last run on every kernel" + ("." if which == "all" else f", with `{which}`."),
-        "",
-        f"| Tests | {' | '.join(heads)} |",
-        f"| --- |{rule * len(reports)}",
-    ]  # fmt: skip
-    for name in sorted({name for report in reports for name in report.tests}):
-        lines.append(_row([f"`{name}`"], [_counts(r.tests.get(name, Counter())) for r in reports]))
-    lines.append(_row(["all, in s"], [f"{r.seconds:.0f}" for r in reports]))
-    lines.append(_row(["the host's CPU, in s"], [f"{r.busy:.0f}" for r in reports]))
-    lines.append(
-        _row(
-            ["to the first, in s"],
-            ["not up" if r.up_after is None else f"{r.up_after:.0f}" for r in reports],
-        )
-    )
-    reasons = sorted({(reason, r.line) for r in reports for reason in r.reasons})
-    if reasons:
-        lines += ["", "Skipped, with the reason:", ""]
-        lines += [f"* {line}: {reason}" for reason, line in reasons]
-    problems = [f"* {r.line}: {r.problem}" for r in reports if r.problem]
-    return "\n".join([*lines, *(["", "Not run:", "", *problems] if problems else [])]) + "\n"
-
-
-def _row(heads: Sequence[str], cells: Sequence[str]) -> str:
-    return f"| {' | '.join([*heads, *cells])} |"
-
-
-def _cell(report: Report, name: str) -> str:
-    level, _ = report.findings.get(name, ("not known", ""))
-    return {"ok": "yes", "warn": "no", "fail": "no"}.get(level, level)
-
-
-def _counts(counts: Counter[str]) -> str:
-    return ", ".join(f"{n} {outcome}" for outcome, n in sorted(counts.items())) or "not run"
 
 
 def _findings(part: str) -> dict[str, tuple[str, str]]:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-# The order is that of what fails first. An emulated machine takes some ten seconds for each
-# compilation of the program, so tests that start many daemons are left to the host.
-QUICK = (  # loading, running, attaching, adopting; and the devices that only machines have
+# The order is that of what fails first. Emulation is slow: a test that starts many daemons, or
+# whose outcome any kernel decides alike, is left to the host.
+QUICK = (  # loading, running, attaching, adopting; and what only machines have
     "tests/unit/test_features.py",
-    "tests/datapath/test_parse.py",
+    "tests/datapath/test_programs.py",
     "tests/datapath/test_virtio.py",
     "tests/datapath/test_guard_retransmit.py::test_row",
     "tests/datapath/test_accept.py",
     "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
-    "tests/vm",
+    "tests/vm/test_kernel_decap.py",
+    "tests/vm/test_kernel_cookies.py",
+    "tests/vm/test_vlan.py",
 )
 TESTS = (
     *QUICK,
+    "tests/vm",
     "tests/datapath/test_forward.py",
-    "tests/datapath/test_too_big.py",
-    "tests/datapath/test_flows.py",
     "tests/datapath/test_decap.py",
     "tests/datapath/test_guard_auth.py",
     "tests/datapath/test_guard_cookie_local.py",
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
-    "tests/wire/test_modes.py",
     "tests/wire/test_cookie_local.py::test_requests_are_answered",
     "tests/wire/test_cookie_backend.py::test_requests_are_answered_and_no_syn_comes_through",
     "tests/wire/test_netlink.py::test_a_vlan_device",
 )
+VAGRANT = ("tests/unit/test_features.py", "tests/datapath/test_programs.py")  # and the demo
 EACH_SECONDS = 400  # a test, and what sets it up
 ALL_SECONDS = 1800  # a machine, from its start
