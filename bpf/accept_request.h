@@ -64,7 +64,11 @@ INLINE void take_timestamps(struct __sk_buff *skb, const struct segment *s,
 	__u32 zero = 0, size = (s->tcp.doff - 5) * 4;
 	struct syn_options *o = syn_options.lookup(&zero);
 
-	if (!o || !size || size > OPTION_BYTES || read_at(skb, s->options, o->byte, size))
+	if (!o || !size || size > OPTION_BYTES)
+		return;
+	/* A bound that the verifier sees: LLVM 19 knows it too, and would leave the mask out. */
+	asm volatile("" : "+r"(size));
+	if (read_at(skb, s->options, o->byte, ((size - 1) & 63) + 1))
 		return;
 	no_options(o);
 	o->size = size;

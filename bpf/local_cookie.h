@@ -9,6 +9,7 @@
 #pragma once
 
 #include "guard_maps.h"
+#include "helpers.h"
 #include "reply.h"
 #include "syn_cookie.h"
 #include "tcp_options.h"
@@ -85,9 +86,9 @@ INLINE int answer_local_cookie(struct packet *p, const struct guard *g)
 		return VERDICT_BAD_TRANSPORT;
 	make_headers(p, tcp, o->mss, &h);
 	if (p->version == 4)
-		cookie = bpf_tcp_raw_gen_syncookie_ipv4(&h.ipv4, &h.tcp, SYN_HEADER);
+		cookie = make_raw_cookie_ipv4(&h.ipv4, &h.tcp, SYN_HEADER);
 	else
-		cookie = bpf_tcp_raw_gen_syncookie_ipv6(&h.ipv6, &h.tcp, SYN_HEADER);
+		cookie = make_raw_cookie_ipv6(&h.ipv6, &h.tcp, SYN_HEADER);
 	if (cookie < 0)
 		return GO_ON;
 	keep_options(o, g->options);
@@ -113,8 +114,8 @@ INLINE int has_local_cookie(const struct packet *p)
 	if ((void *)(tcp + 1) > p->end)
 		return 0;
 	if (p->version == 4)
-		return (void *)(ipv4 + 1) <= p->end && !bpf_tcp_raw_check_syncookie_ipv4(ipv4, tcp);
-	return (void *)(ipv6 + 1) <= p->end && !bpf_tcp_raw_check_syncookie_ipv6(ipv6, tcp);
+		return (void *)(ipv4 + 1) <= p->end && !check_raw_cookie_ipv4(ipv4, tcp);
+	return (void *)(ipv6 + 1) <= p->end && !check_raw_cookie_ipv6(ipv6, tcp);
 }
 
 /*

@@ -2,11 +2,12 @@
 /*
  * Samples of new flows, for the report of what hints bring: their first packets with payload, and when
  * their SYN came. A flow is sampled or not by its tag, so that all of its packets are, or none. The loader
- * defines PACKET_COPIES: whether the kernel has bpf_xdp_load_bytes().
+ * defines PACKET_COPIES: whether the kernel has load_bytes().
  */
 #pragma once
 
 #include "base.h"
+#include "helpers.h"
 #include "hint_maps.h"
 #include "packet.h"
 #include "parse.h"
@@ -34,7 +35,7 @@ INLINE __u32 copy_payload(const struct packet *p, __u32 header, void *to)
 
 	if (size > SAMPLE_PAYLOAD)
 		size = SAMPLE_PAYLOAD;
-	if (!PACKET_COPIES || !size || bpf_xdp_load_bytes(p->ctx, at, to, size))
+	if (!PACKET_COPIES || !size || load_bytes(p->ctx, at, to, size))
 		return 0;
 	return size;
 }

@@ -2,7 +2,7 @@
 long for it.
 
 A machine takes it only where source, limits and bcc are its own (accel/loader.py): with another
-bcc on the host, and on kernels without raw SYN cookies, it compiles by itself. So does
+bcc on the host, and on older kernels than 6.0, it compiles by itself. So does
 `accel check` everywhere.
 """
 
@@ -23,7 +23,8 @@ from accel.placed import Limits
 from accel.source import BPF_DIR
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
-_MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250, "LOCAL_COOKIES": 1}
+# As on the machines' kernels from 6.0 on.
+_MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250, "LOCAL_COOKIES": 1, "PACKET_COPIES": 1}
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
 _ALONE = {"decap.c": decap.defines(2), "accept_cookie.c": {}, "flood.c": {}}  # a gateway's two
 
