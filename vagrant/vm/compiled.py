@@ -26,7 +26,11 @@ _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
 # As on the machines' kernels from 6.0 on.
 _MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250, "LOCAL_COOKIES": 1, "PACKET_COPIES": 1}
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
-_ALONE = {"decap.c": decap.defines(2), "accept_cookie.c": {}, "flood.c": {}}  # a gateway's two
+_ALONE: dict[str, dict[str, int]] = {
+    "decap.c": decap.defines(2),  # a gateway's IPv4 and IPv6 address
+    "accept_cookie.c": {},
+    "flood.c": {},
+}
 
 
 def prepare(folder: Path) -> str:
@@ -34,12 +38,13 @@ def prepare(folder: Path) -> str:
     jobs: list[Callable[[], object]] = []
     for where, limits in _LIMITS.items():
         (folder / where).mkdir(parents=True, exist_ok=True)
-        its = {
-            "keys": new_flow_keys(folder / where),
-            "defines": defines(limits) | _MACHINE,
-            "kept": folder / where,
-        }
-        jobs += [partial(compile_source, part, **its) for part in _PARTS]
+        job = partial(
+            compile_source,
+            keys=new_flow_keys(folder / where),
+            defines=defines(limits) | _MACHINE,
+            kept=folder / where,
+        )
+        jobs += [partial(job, part) for part in _PARTS]
     for name, its in _ALONE.items():
         kept = kept_in(folder, BPF_DIR / name, its)
         jobs.append(partial(compile_bpf, BPF_DIR / name, defines=its, kept=kept))
