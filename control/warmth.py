@@ -17,7 +17,7 @@ def budgets_of(report: Any, state: State) -> dict[int, int]:
     if not service.hints.warm:
         raise HostError(
             f"service {service.name!r} makes no use of warm connections",
-            hint=f"accel hint set {service.name} --warm on",
+            hint=f"accel hint set {service.name} --warm",
         )
     keys = [state.backend(service.name, budget.backend).key for budget in report.budgets]
     taken = state.placement.backends.taken

@@ -29,7 +29,7 @@ def register(commands: Commands) -> None:
         help="reports HAProxy's idle connections to its servers",
         description="Ask HAProxy twice a second how many idle connections it has to its servers"
         " that are up, and report them for the backend that this HAProxy is, until Ctrl-C. The"
-        " service needs `accel hint set SERVICE --warm on`.",
+        " service needs `accel hint set SERVICE --warm`.",
         epilog="example:\n  accel agent haproxy --stats-socket /run/haproxy/admin.sock \\\n"
         "      --service api --backend b1 --gateway 192.0.2.1:7443 \\\n"
         "      --tls-cert b1.pem --tls-key b1.key --tls-ca ca.pem",

@@ -92,14 +92,14 @@ def test_what_is_wrong_is_named_and_nothing_of_it_done(
     if code == "NOT_FOUND":
         assert details["ResourceInfo"].resource_name in ("nobody", "warm/c")
     else:
-        assert details["Help"].links[0].description == "accel hint set cold --warm on"
+        assert details["Help"].links[0].description == "accel hint set cold --warm"
 
 
 def test_the_client_class_says_the_same(here: Here, stub: Any) -> None:
     of = numbers(here, "warm")
     with HintClient(here.socket) as gateway:
         gateway.report_warm("warm", {"a": 5})
-        with pytest.raises(HostError, match="accel hint set cold --warm on"):
+        with pytest.raises(HostError, match="accel hint set cold --warm"):
             gateway.report_warm("cold", {"a": 5})
         with pytest.raises(NotFoundError, match="no backend 'warm/c'"):
             gateway.report_warm("warm", {"c": 5})
