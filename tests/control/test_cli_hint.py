@@ -1,213 +1,221 @@
-"""accel hint set, show and stats, accel shard, server ids, and what explain tells of hints."""
+"""accel hint add, remove, list, lookup, load and watch against a gateway on a real socket."""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+import threading
 from collections.abc import Callable
-from typing import Any
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 from here import Here
+from hinted import apply, batch, hint, listed
 from objects import web
 
 from accel.admission import Candidate, Refusal
+from accel.cli import connect
 from accel.cli.main import main
+from accel.control.hint_plan import Quotas
 from accel.hint import Kind
-from accel.hint_outcomes import HintOutcome
+from accel.hint_lines import HINTS, Reader, lines_of
 from accel.hint_values import Seen, Standing
-from accel.model import parse_address
-from accel.outcome import Outcome
-from accel.v1 import model_pb2
-from accel.verdicts import Verdict
+from accel.placed import Limits
 
-Accel = Callable[..., str]
-CLIENT = "198.51.100.7"
+Accel = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def accel(here: Here, capsys: pytest.CaptureFixture[str]) -> Accel:
-    """A command that is to end with that code: its standard output, or what it complains of."""
-    here.stub.Apply(web())
+def limits() -> Limits:
+    return Limits(services=8, backends=16, hints=256)
 
-    def run(*arguments: str, code: int = 0) -> str:
-        assert main(["--socket", str(here.socket), *arguments]) == code
-        found = capsys.readouterr()
-        return found.err if code else found.out + found.err
+
+@pytest.fixture
+def here(folder: Path, limits: Limits):  # type: ignore[no-untyped-def]
+    gateway = Here(folder, limits, quotas=Quotas(service=200))
+    gateway.stub.Apply(web())
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def accel(here: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Accel:
+    """Runs `accel hint …` in this process; what it prints."""
+    monkeypatch.setenv(connect.ENVIRONMENT, str(here.socket))
+
+    def run(*arguments: str, code: int = 0) -> tuple[str, str]:
+        got = main(["hint", *arguments])
+        out, err = capsys.readouterr()
+        assert got == code, f"exit {got}: {out}{err}"
+        return out, err
 
     return run
 
 
-def hints(accel: Accel) -> Any:
-    return json.loads(accel("hint", "show", "web", "-o", "json"))["hints"]
-
-
-def rows(text: str) -> dict[str, str]:
-    """The first word of each line, and the rest."""
-    return {line.split()[0]: " ".join(line.split()[1:]) for line in text.splitlines() if line}
-
-
-def test_set_changes_what_is_given(accel: Accel) -> None:
-    accel("hint", "set", "web", "--affinity", "client", "--learn", "exceptions", "--lifetime", "1h")
-    told = accel("hint", "set", "web", "--holdout", "2.5", "--bound", "0", "--warm", "--key4", "24")
-    assert rows(told) | {
-        "affinity": "client",
-        "learn": "exceptions",
-        "lifetime": "1h",
-        "longest": "1d",
-        "holdout": "2.5 %",
-        "bound": "0",
-        "warm": "yes",
-        "key4": "24",
-        "shard": "none",
-        "quic": "none",
-    } == rows(told)
-    found = hints(accel)
-    assert (found["affinity"], found["learn"], found["lifetime"]) == ("client", "exceptions", 3600)
-    assert (found["holdout"], found["bound"], found["warm"]) == (2.5, 0.0, True)
-    accel("hint", "set", "web", "--no-warm")
-    assert hints(accel)["warm"] is False
-    assert "nothing to change" in accel("hint", "set", "web", "--no-warm")
-
-
-def test_set_can_be_tried(here: Here, accel: Accel) -> None:
-    before = here.gateway.state
-    told = accel("hint", "set", "web", "--learn", "all", "--dry-run")
-    assert rows(told)["learn"] == "all"
-    assert "dry run: nothing was changed" in told
-    assert here.gateway.state is before
-    refused = accel("hint", "set", "web", "--floor", "5", "--expected-revision", "99", code=5)
-    assert "revision" in refused
+def test_added_listed_and_removed(accel: Accel) -> None:
+    assert accel("add", "web", "10.0.0.1", "b1", "--for", "2h", "--require") == ("", "")
+    accel("add", "web", "10.1.0.0/16", "b2", "--longest", "50m", "--for", "50m")
+    out, err = accel("list")
+    assert [line.split() for line in out.splitlines()] == [
+        ["SERVICE", "CLIENT", "BACKEND", "BOUND", "CALLER", "LEFT"],
+        ["web", "10.0.0.1", "b1", "any", "local", "2h"],
+        ["web", "10.1.0.0/16", "b2", "local", "50m"],
+    ]
+    assert err == ""
+    assert [h["client"] for h in json.loads(accel("list", "web/b2", "-o", "json")[0])] == [
+        "10.1.0.0/16"
+    ]
+    assert accel("remove", "web", "10.0.0.1", "10.1.0.0/16", "10.9.9.9") == ("", "2 removed\n")
+    assert "no hints" in accel("list")[1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "code", "text"),
     [
-        ((), "nothing to change is named"),
-        (("--lifetime", "1"), "'1' is no time: write it as 90s"),
-        (("--longest", "25h"), "25h is above 24h"),
-        (("--bound", "x"), "'x' is not a number"),
-        (("--bound", "1"), "service.hints.bound: 1.0 is not above 1"),
-        (("--holdout", "101"), "service.hints.holdout: 101.0 is not from 0 to 100"),
-        (("--learn", "exceptions"), "service.hints.learn: there are no exceptions"),
-        (("--quic", "0:4"), "'0:4' is not ROTATION:ID:NONCE"),
-        (("--quic", "0:4:8"), "service.hints.quic: is for UDP"),
-        (("--quic", "0:4:8", "--no-quic"), "not allowed with argument"),
+        (("add", "web", "10.0.0.1", "b9"), 3, "no backend 'web/b9'"),
+        (("add", "api", "10.0.0.1", "b1"), 3, "no service 'api'"),
+        (("add", "web", "10.0.0.256", "b1"), 2, "CLIENT: '10.0.0.256' is not an IPv4 or IPv6"),
+        (("add", "web", "10.0.0.1/8", "b1"), 2, "has bits behind its length"),
+        (("add", "web", "10.0.0.1", "b1", "--for", "2d"), 2, "more than a day"),
+        (("add", "web", "10.0.0.1", "b1", "--for", "2h", "--longest", "1h"), 2, "lives at the"),
+        (("list", "api"), 3, "no service 'api'"),
+        (("list", "web/b9"), 3, "no backend 'web/b9'"),
+        (("lookup", "web", "10.0.0.0/8"), 2, "CLIENT"),
+        (("remove", "web", "nobody"), 2, "CLIENT"),
+        (("watch", "api"), 3, "no service 'api'"),
     ],
 )
-def test_what_is_wrong_is_told(accel: Accel, arguments: tuple[str, ...], says: str) -> None:
-    assert says in accel("hint", "set", "web", *arguments, code=2)
-
-
-def test_server_ids(accel: Accel) -> None:
-    accel("service", "set", "web", "--protocol", "udp")
-    accel("hint", "set", "web", "--quic", "0:2:4", "--quic", "3:1:18")
-    assert rows(accel("hint", "show", "web"))["quic"] == "0:2:4 3:1:18"
-    made = accel(
-        *("backend", "add", "web/b3", "--address", "10.0.0.3", "-o", "json"),
-        *("--server-id", "3:ff", "--server-id", "0:0a1b"),
-    )
-    assert json.loads(made)["server_ids"] == {"0": "0a1b", "3": "ff"}
-    accel("backend", "set", "web/b3", "--weight", "7")
-    changed = accel("backend", "set", "web/b3", "--server-id", "0:0a1c", "-o", "json")
-    assert json.loads(changed)["server_ids"] == {"0": "0a1c"}
-    assert "is the id of backend 'b3'" in accel(
-        "backend", "set", "web/b1", "--server-id", "0:0a1c", code=2
-    )
-    for wrong in ("0a1b", "7:0a1b", "0:", "0:abc", "0:zz"):
-        assert "write it as 0:a1b2c3d4" in accel(
-            "backend", "set", "web/b1", "--server-id", wrong, code=2
-        )
-    assert "would not fit" in accel("hint", "set", "web", "--no-quic", code=2)
-    gone = accel("backend", "set", "web/b3", "--no-server-ids", "-o", "json")
-    assert json.loads(gone)["server_ids"] == {}
-    accel("hint", "set", "web", "--no-quic")
-    assert "--server-id" in accel("backend", "set", "web/b1", code=2)
-
-
-def test_a_file_goes_out_and_in_again(accel: Accel, tmp_path: Any) -> None:
-    accel("service", "set", "web", "--protocol", "udp")
-    accel("hint", "set", "web", "--quic", "0:2:4", "--holdout", "0.1", "--affinity", "prefix")
-    accel("shard", "set", "web", "--key", "port", "--size", "2")
-    accel("backend", "set", "web/b1", "--server-id", "0:1234")
-    file = tmp_path / "gateway.yaml"
-    file.write_text(accel("export"))
-    assert "no difference" in accel("diff", "-f", str(file), "--prune")
-    file.write_text(
-        file.read_text().replace("'1234'", "'1235'").replace("rotation: 0", "rotation: 1")
-    )
-    assert "has no form of connection ids" in accel("diff", "-f", str(file), code=2)
-    file.write_text(file.read_text().replace("rotation: 1", "rotation: 0"))
-    told = accel("apply", "-f", str(file))
-    assert "~ backend web/b1  server_ids 0:1234 -> 0:1235" in told
-
-
-def test_shards(here: Here, accel: Accel) -> None:
-    assert "no service has shards" in accel("shard", "list")
-    assert "3 for each source" in accel("shard", "set", "web", "--key", "source", "--size", "3")
-    assert rows(accel("shard", "list"))["web"] == "3 for each source"
-    found = json.loads(accel("shard", "list", "-o", "json"))
-    assert found["shards"] == [{"service": "web", "shard": {"key": "source", "size": 3}}]
-    assert "would use" in accel("shard", "remove", "web", "--dry-run")
-    assert "uses all of its backends" in accel("shard", "remove", "web")
-    assert here.gateway.state.services["web"].hints.shard.size == 0
-    assert "not from 1 to 255" in accel(
-        "shard", "set", "web", "--key", "port", "--size", "0", code=2
-    )
-    accel("shard", "remove", "none", code=3)
-
-
-def test_stats(here: Here, accel: Accel) -> None:
-    assert "no service has hints" in accel("hint", "stats")
-    accel("hint", "set", "web", "--learn", "all")
-    here.data_path.hints.decided.update({HintOutcome["BASE"]: 1500, HintOutcome["LEARNED"]: 500})
-    here.data_path.hints.warmth[2] = 8
-    lines = [line.split() for line in accel("hint", "stats", "web").splitlines()]
-    assert ["web", "base", "1,500", "75.0%", "no", "hint:", "the", "base", "choice"] in lines
-    assert ["web", "0", "0", "300", "3", "2", "1"] in lines
-    assert ["web/b1", "100", "1", "10", "-"] in lines
-    assert ["web/b2", "200", "2", "any", "8"] in lines
-    (found,) = json.loads(accel("hint", "stats", "-o", "json"))["services"]
-    assert found["outcomes"][1]["kind"] == "learned"
-    assert found["backends"][0]["warm"] is None
-
-
-def test_explain_shows_outcome_and_candidates(
-    here: Here, accel: Accel, monkeypatch: pytest.MonkeyPatch
+def test_what_is_wrong_is_one_line_and_a_code(
+    accel: Accel, arguments: tuple[str, ...], code: int, text: str
 ) -> None:
-    slot = here.gateway.state.placement.backends.taken["web", "b2"]
-    here.data_path.hints.known[1, parse_address(CLIENT, "")] = [
+    out, err = accel(*arguments, code=code)
+    assert out == ""
+    assert text in err
+
+
+def test_looked_up(accel: Accel, here: Here) -> None:
+    number = here.gateway.state.placement.backends.taken["web", "b1"]
+    seen = Seen(number=number.number, generation=number.generation, require=True, seconds=90)
+    client = ip_address("10.0.0.1")
+    here.data_path.hints.known[1, client] = [
         Candidate(
             kind=Kind.PUSHED,
-            seen=Seen(number=slot.number, generation=slot.generation, require=False, seconds=90),
-            refused=Refusal.OVERFLOW,
-            standing=Standing(flows=12, limit=12, warm=None),
+            seen=seen,
+            refused=Refusal.DOWN,
+            standing=Standing(flows=0, limit=None, warm=None),
         )
     ]
-    found = Outcome(
-        action="XDP_TX",
-        frame=b"",
-        verdict=Verdict["FORWARD_SYN"],
-        service=1,
-        backend=1,
-        known_flow=False,
-        slot=17,
-        ifindex=1,
-        hint=HintOutcome["PUSHED_OVERFLOW"],
-    )
-    monkeypatch.setattr(here.data_path, "run", lambda frame: found)
-    told = accel("explain", "--from", f"{CLIENT}:4000", "--to", "web", "--syn")
-    assert "pushed_overflow: a pushed hint of a backend at its load bound" in told
-    lines = [line.split() for line in told.splitlines()]
-    assert ["pushed", "b2", "1m30s", "no", "overflow"] in lines
-    plain = accel("explain", "--from", f"{CLIENT}:4000", "--to", "web", "--syn", "-o", "json")
-    value = json.loads(plain)
-    assert value["outcome"] == "pushed_overflow"
-    assert value["hints"][0]["kind"] == "pushed"
+    out, _ = accel("lookup", "web", "10.0.0.1")
+    assert [line.split() for line in out.splitlines()] == [
+        ["KIND", "BACKEND", "BOUND", "LEFT", "PASSED", "OVER"],
+        ["pushed", "b1", "any", "1m30s", "down"],
+    ]
+    here.data_path.hints.held.add(client)
+    assert accel("lookup", "web", "10.0.0.1")[0].startswith("10.0.0.1 is of the holdout group")
+    assert accel("lookup", "web", "10.0.0.2") == ("there is no hint for 10.0.0.2\n", "")
 
 
-def test_a_service_of_tcp_may_not_have_forms(here: Here, accel: Accel) -> None:
-    accel("service", "set", "web", "--protocol", "udp")
-    accel("hint", "set", "web", "--quic", "0:2:4")
-    assert "is for UDP" in accel("service", "set", "web", "--protocol", "tcp", code=2)
-    service = here.gateway.state.services["web"]
-    assert service.protocol.name == model_pb2.Protocol.Name(2).removeprefix("PROTOCOL_")
+TEXT = """# hints
+web 10.0.0.1 b1
+  web 2001:db8::1 b2 for 2h   # why not
+web 10.1.0.0/16 b2 require
+
+web 10.0.0.1 b2 for 90s require
+"""
+
+
+def test_a_text_is_loaded(accel: Accel, here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "hints"
+    path.write_text(TEXT)
+    assert accel("load", "-f", str(path), "--for", "30m") == ("", "3 set\n")
+    out, _ = accel("list", "-o", "text")
+    assert sorted(out.splitlines()) == [
+        "web 10.0.0.1 b2 for 90s require",
+        "web 10.1.0.0/16 b2 for 1800s require",
+        "web 2001:db8::1 b2 for 7200s",
+    ]
+    path.write_text(out)
+    accel("remove", "web", "10.0.0.1", "2001:db8::1", "10.1.0.0/16")
+    assert accel("load", "-f", str(path)) == ("", "3 set\n")
+    assert sorted(accel("list", "-o", "text")[0].splitlines()) == sorted(out.splitlines())
+
+
+def test_wrong_lines_are_named_and_keep_nobody_out(
+    accel: Accel, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        "web 10.0.0.1 b1",
+        "web 10.0.0.2 b9",
+        "web",
+        "web 10.0.0.300 b1",
+        "api 10.1.0.0/16 b1",
+        "web 10.0.0.3 b1 for ever",
+        "web 10.0.0.4 b9",
+        "web 10.0.0.5/8 b1",
+        "web " + "x" * 3000,
+        "web 10.0.0.6 b1 for 2d",
+        "web 10.0.0.7 b1",
+    ]
+    given = io.TextIOWrapper(io.BytesIO("\n".join(lines).encode()))
+    monkeypatch.setattr(sys, "stdin", given)
+    out, err = accel("load", "-f", "-", code=2)
+    assert out == ""
+    named = {
+        int(line.split(":")[0].removeprefix("- line ")): line
+        for line in err.splitlines()
+        if line.startswith("- line ")
+    }
+    assert sorted(named) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert "no backend 'web/b9'" in named[2]
+    assert "no service 'api'" in named[5]
+    assert "write it as: SERVICE CLIENT BACKEND" in named[3]
+    assert err.endswith("2 set, 9 refused\n")
+    assert listed(here) == {"10.0.0.1": "b1", "10.0.0.7": "b1"}
+
+
+def test_of_what_is_too_much_a_hundred_are_named(accel: Accel, here: Here, tmp_path: Path) -> None:
+    path = tmp_path / "hints"
+    path.write_text("".join(f"web 10.0.{n >> 8}.{n & 255} b1\n" for n in range(450)))
+    _, err = accel("load", "-f", str(path), code=6)
+    assert f"{path} line 201: the service has its 200 hints" in err
+    assert err.count("line ") == 100
+    assert err.endswith("... and 150 more\n200 set, 250 refused\n")
+
+
+def test_an_empty_text_sets_nothing(accel: Accel, tmp_path: Path) -> None:
+    path = tmp_path / "hints"
+    path.write_text("# nothing\n")
+    assert accel("load", "-f", str(path)) == ("", "0 set\n")
+    assert "cannot be read" in accel("load", "-f", str(tmp_path / "none"), code=2)[1]
+
+
+def test_a_long_text_goes_in_many_requests() -> None:
+    text = b"".join(b"web 10.%d.%d.%d b%d\n" % (n >> 16, n >> 8 & 255, n & 255, n % 3)
+                    for n in range(2 * HINTS + 5))  # fmt: skip
+    requests = list(Reader().requests(lines_of(io.BytesIO(text))))
+    assert [len(r.lines) for r in requests] == [HINTS, HINTS, 5]
+    assert sorted(line for r in requests for line in r.lines) == list(range(1, 2 * HINTS + 6))
+    first = requests[0]
+    for packed, lines in zip(first.message.batches, first.batches, strict=True):
+        assert len(packed.ipv4) == 4 * len(lines)
+        assert packed.ipv4[:4] == (0x0A000000 + lines[0] - 1).to_bytes(4, "big")
+
+
+def test_watched(accel: Accel, here: Here) -> None:
+    def push() -> None:
+        while not len(here.gateway.hints.hub):
+            pass
+        apply(here, hint("10.0.0.1"), caller="me")
+        apply(here, batch(["10.0.0.2"], "b2", lifetime={"seconds": 90}))
+        here.run(here.gateway.hints.hub.close)
+
+    pusher = threading.Thread(target=push)
+    pusher.start()
+    out, _ = accel("watch", code=8)
+    pusher.join()
+    assert out.splitlines() == [
+        "set      web  10.0.0.1  to b1 for 1h, by me",
+        "set      web  10.0.0.2  to b2 for 1m30s, by local",
+    ]
