@@ -22,6 +22,7 @@ from under_attack import until
 
 from accel.answers import Target
 from accel.hint import Hints, Shard, ShardKey
+from accel.hinting import HintClient
 from accel.lab import Host, Lab, Topology, web
 from accel.lab.daemon import Daemon
 from accel.lab.haproxy import Haproxy
@@ -272,6 +273,19 @@ def test_haproxy_and_gateway_restart(network: Network) -> None:
     assert process.returncode == 0
     assert 2 <= said.count(f"HAProxy answers at {proxy.socket} again") <= 3  # was it there first?
     assert "takes reports again" in said
+
+
+def test_what_an_agent_pushes_is_followed(network: Network) -> None:
+    service = network.steer(PLAIN)
+    host, urls = network.lab.client, [url(SERVICE[4], "1")] * 40
+    with HintClient(network.daemons[0].socket) as gateway:
+        assert gateway.push(service.name, {host.ipv4: "b3"}, lifetime=3600).set == 1
+        answers = curl(host, urls)
+        assert errors(answers) == {}
+        assert set(spread(answers)) == {"b3"}
+        assert set(spread(curl(network.lab.clients[1], urls))) > {"b3"}
+        assert gateway.remove(service.name, [host.ipv4]).removed == 1
+    assert set(spread(curl(host, urls))) > {"b3"}
 
 
 def test_no_connection_breaks(network: Network) -> None:
