@@ -182,16 +182,19 @@ class HintMaps:
         """Whether it had one."""
         return self._prefixes.remove(prefix_key(index, network))
 
-    def set_server_ids(self, index: int, ids: Mapping[ServerId, int]) -> int:
-        """These server ids are of the backends with these numbers, and no others of the service.
-
-        Returns how many writes that took. Raises InvalidError and CapacityError.
+    def set_server_ids(self, ids: Mapping[int, Mapping[ServerId, int]]) -> int:
+        """Of these services, by index, server ids are of the backends with these numbers, and no
+        others. Returns how many writes that took. Raises InvalidError and CapacityError.
         """
-        wanted = {
-            cid_key(index, each.rotation, each.id): self._word(index, number)
-            for each, number in ids.items()
-        }
-        return self._cids.set(index, wanted)
+        return self._cids.set(
+            {
+                index: {
+                    cid_key(index, each.rotation, each.id): self._word(index, number)
+                    for each, number in of_service.items()
+                }
+                for index, of_service in ids.items()
+            }
+        )
 
     def set_warmth(self, budgets: Mapping[int, int]) -> None:
         """How many warm connections backends have, by number: believed for two seconds."""

@@ -18,30 +18,37 @@ class ServerIdMap:
         for key, value in self._map.items():
             self._known.setdefault(index_of(key), {})[key] = value
 
-    def set(self, index: int, wanted: Mapping[bytes, bytes]) -> int:
-        """A service has these and no others. How many writes it took. Raises CapacityError."""
-        known = self._known.get(index, {})
-        stale = known.keys() - wanted.keys()
+    def set(self, wanted: Mapping[int, Mapping[bytes, bytes]]) -> int:
+        """These services have these and no others. How many writes it took. Raises CapacityError.
+
+        What is to go goes first: what comes has its room.
+        """
+        stale = [
+            key
+            for index, of in wanted.items()
+            for key in self._known.get(index, {})
+            if key not in of
+        ]
         for key in stale:
-            self.remove(key)
-        new = {key: value for key, value in wanted.items() if known.get(key) != value}
-        for key, value in new.items():
-            self.put(key, value)
+            self._remove(key)
+        new = [
+            (index, key, value)
+            for index, of in wanted.items()
+            for key, value in of.items()
+            if self._known.get(index, {}).get(key) != value
+        ]
+        for index, key, value in new:
+            self._map.put(key, value)
+            self._known.setdefault(index, {})[key] = value
         return len(stale) + len(new)
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Raises CapacityError."""
-        self._map.put(key, value)
-        self._known.setdefault(index_of(key), {})[key] = value
-
-    def remove(self, key: bytes) -> bool:
-        """Whether it was there."""
-        self._known.get(index_of(key), {}).pop(key, None)
-        return self._map.remove(key)
+    def _remove(self, key: bytes) -> None:
+        del self._known[index_of(key)][key]
+        self._map.remove(key)
 
     def remove_where(self, wanted: Callable[[int, int], bool]) -> None:
         """Those whose service's index and word are wanted."""
         for index, of_service in self._known.items():
             for key, value in list(of_service.items()):
                 if wanted(index, struct.unpack("=Q", value)[0]):
-                    self.remove(key)
+                    self._remove(key)

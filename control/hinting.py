@@ -59,12 +59,13 @@ class Hinting:
 
     def put_server_ids(self, services: Iterable[PlacedService]) -> int:
         """Once the data path has their backends. Returns how many writes it took."""
-        return sum(
-            self._data_path.hints.set_server_ids(
-                placed.index,
-                {each: b.number for b in placed.backends for each in b.backend.server_ids},
-            )
-            for placed in services
+        return self._data_path.hints.set_server_ids(
+            {
+                placed.index: {
+                    each: b.number for b in placed.backends for each in b.backend.server_ids
+                }
+                for placed in services
+            }
         )
 
     def ask(self, index: int, kinds: Kind) -> int:

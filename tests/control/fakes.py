@@ -251,11 +251,10 @@ class FakeHints:
         taken, self.samples = self.samples, np.zeros(0, HINT_SAMPLE)
         return taken
 
-    def set_server_ids(self, index: int, ids: Mapping[ServerId, int], /) -> int:
-        before = self.server_ids.pop(index, {})
-        if ids:
-            self.server_ids[index] = dict(ids)
-        return len(before.items() ^ ids.items())
+    def set_server_ids(self, ids: Mapping[int, Mapping[ServerId, int]], /) -> int:
+        before = {index: self.server_ids.pop(index, {}) for index in ids}
+        self.server_ids.update({index: dict(of) for index, of in ids.items() if of})
+        return sum(len(before[index].items() ^ of.items()) for index, of in ids.items())
 
     def candidates(self, index: int, client: Address, /) -> list[Candidate]:
         return self.known.get((index, client), [])

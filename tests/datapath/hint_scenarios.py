@@ -100,7 +100,7 @@ class Own:
 
     def happen(self, rig: Rig, model: HintModel) -> None:
         ids = {ServerId(rotation=r, id=each): number for (r, each), number in self.ids.items()}
-        rig.datapath.hints.set_server_ids(self.index, ids)
+        rig.datapath.hints.set_server_ids({self.index: ids})
         model.own(self.index, self.ids)
 
 

@@ -74,7 +74,7 @@ class Hinted:
     def set_ids(self, number: int, *ids: bytes, rotation: int = 0) -> None:
         """These server ids are of that backend; others are nobody's."""
         of = {ServerId(rotation=rotation, id=each): number for each in ids}
-        self.hints.set_server_ids(self.index, of)
+        self.hints.set_server_ids({self.index: of})
 
     def push(self, number: int, *clients: str, **more: object) -> None:
         """These clients are to go to that backend."""

@@ -6,10 +6,10 @@ import struct
 
 import pytest
 from hinting import UDP4, Hinted, datagram, quic
-from rig import Rig
+from rig import LIMITS, Rig
 from world import GENERATION
 
-from accel.errors import InvalidError
+from accel.errors import CapacityError, InvalidError
 from accel.hint import LONGEST_ID, NONCES
 from accel.model import State
 from accel.server_id import ServerId
@@ -132,16 +132,35 @@ def test_each_rotation_has_its_form(hinted: Hinted) -> None:
         ServerId(rotation=form.rotation, id=server_id(2)): n
         for form, n in zip((first, second), hinted.numbers, strict=False)
     }
-    assert hinted.hints.set_server_ids(hinted.index, ids) == 2
-    assert hinted.hints.set_server_ids(hinted.index, ids) == 0
+    assert hinted.hints.set_server_ids({hinted.index: ids}) == 2
+    assert hinted.hints.set_server_ids({hinted.index: ids}) == 0
     for form, wanted in zip((first, second), hinted.numbers, strict=False):
         cid = connection_id(server_id(2), form.rotation, bytes(form.nonce_length))
         assert hinted.chosen(datagram(data=long(cid, HANDSHAKE))) == (wanted, "CID")
         packet = datagram(data=long(cid[:-1], HANDSHAKE))
         assert hinted.chosen(packet)[1] == "CID_UNROUTABLE"
-    assert hinted.hints.set_server_ids(hinted.index, {}) == 2
+    assert hinted.hints.set_server_ids({hinted.index: {}}) == 2
     cid = connection_id(server_id(2), 5, bytes(9))
     assert hinted.chosen(datagram(data=long(cid, HANDSHAKE)))[1] == "CID_UNROUTABLE"
+
+
+def test_ids_change_hands_in_a_map_that_is_full(rig: Rig) -> None:
+    """Between services, in one step: what comes has the room of what goes."""
+    one, other_ = Hinted(rig, UDP4), Hinted(rig, "pool-udp6")
+    for hinted in (one, other_):
+        hinted.use(quic=(quic(2),))
+    full = [ServerId(rotation=0, id=bytes([0, n])) for n in range(LIMITS.backends)]
+
+    def owned(*counts: int) -> dict[int, dict[ServerId, int]]:
+        return {
+            hinted.index: dict.fromkeys(full[:count], hinted.numbers[0])
+            for hinted, count in zip((one, other_), counts, strict=True)
+        }
+
+    assert one.hints.set_server_ids(owned(0, LIMITS.backends)) == LIMITS.backends
+    assert one.hints.set_server_ids(owned(LIMITS.backends, 0)) == 2 * LIMITS.backends
+    with pytest.raises(CapacityError, match="--max-backends"):
+        one.hints.set_server_ids(owned(LIMITS.backends, 1))
 
 
 @pytest.mark.parametrize("version", [V1, V2, 0x1A2A3A4A])
