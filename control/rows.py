@@ -13,6 +13,8 @@ from accel.hint import UNHINTED
 from accel.model import Backend, Mode, Protocol, Service, parse_address
 from accel.model import State as BackendState
 
+_NONE = "{}"  # as most backends have it: read and written 100,000 times
+
 
 def columns(found: Object) -> tuple[Any, ...]:
     """An object as the first columns of its table."""
@@ -36,7 +38,7 @@ def columns(found: Object) -> tuple[Any, ...]:
         found.gue_port,
         found.state.value,
         found.revision,
-        json.dumps(server_id.plain(found.server_ids)),
+        json.dumps(server_id.plain(found.server_ids)) if found.server_ids else _NONE,
     )
 
 
@@ -66,7 +68,7 @@ def backend_of(row: Sequence[Any]) -> Backend:
         gue_port=row[5],
         state=BackendState(row[6]),
         revision=row[7],
-        server_ids=server_id.read(json.loads(row[8])) if len(row) > 8 else (),
+        server_ids=() if len(row) < 9 or row[8] == _NONE else server_id.read(json.loads(row[8])),
     )
 
 
