@@ -169,9 +169,9 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		return GO_ON;
 	if (!ring || !h)
 		return VERDICT_NO_BACKEND;
+	forget_ways(p);
 	if (!whole && is_sampled(p, h))
 		return hand_over_newcomer(p);
-	forget_ways(p);
 	syn = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
 	held_out = is_held_out(p, h) + nothing(p);
 	hash = base_hash(p, h, held_out);
