@@ -60,7 +60,7 @@ class HintMaps:
         self._cells = maps.words("outcomes").reshape(maps.cpus, -1, _CELLS)
         self._uses: dict[int, HintUse] = {}
         self._samples = RecordReader(maps.fds["hint_samples"], HINT_SAMPLE)
-        self.loads = Loads(maps.words("loads"))
+        self.loads = Loads(maps.words("loads"), maps.limits.backends)
         self._clock = HintClock()
         self.pushed = Pushed(
             table=self._pushed, keys=self._keys, prefixes=self._prefixes, now=self._clock.now
@@ -238,7 +238,7 @@ class HintMaps:
         bounded = int(self._rows[index].view(np.uint32)[_BOUNDED_UNTIL]) > now
         found = []
         for number in numbers:
-            flows, limit = self.loads.of(number)
+            flows, limit = self.loads.of(index, number)
             budget, until = unpair(int(self._warmths[number]))
             found.append(
                 Standing(

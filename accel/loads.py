@@ -7,18 +7,23 @@ import numpy as np
 from accel import image
 from accel.hint import Hints
 from accel.image import Words
+from accel.maps import CONSTANTS
 from accel.placed import PlacedService
 
 RENEWED = 2  # seconds for which bounds hold, unless they are renewed
 _ROUNDING = 1e-9  # of products in binary fractions
+_WHOLE = CONSTANTS["PART_WHOLE"]
+_MOST = 2**32 - 1
 
 
 class Loads:
-    """The memory of the map `loads`: by backend number, flows of this second and their limit."""
+    """The memory of the map `loads`: by backend number, flows of this second, their limit, and the
+    part of all the service's that there may be in any case; behind them all, by service."""
 
-    def __init__(self, words: Words) -> None:
-        self._loads = words.view(np.uint32).reshape(-1, 2)
-        self._words = words
+    def __init__(self, words: Words, backends: int) -> None:
+        self._loads = words.view(np.uint32).reshape(-1, 4)
+        self._words = words.reshape(-1, 2)
+        self._first_service = backends
 
     def begin_second(self, placed: PlacedService, hints: Hints) -> None:
         """Count from 0 again. Limits: max(floor, ceil(bound x share x all of the last second))."""
@@ -29,13 +34,17 @@ class Loads:
         if not weights.any():
             return
         total = self._loads[numbers, 0].sum(dtype=np.int64)
-        wanted = np.ceil(hints.bound * weights / weights.sum() * total - _ROUNDING)
-        limits = np.minimum(np.maximum(wanted, hints.floor), 2**32 - 1).astype(np.uint32)
+        parts = hints.bound * weights / weights.sum()
+        self._loads[numbers, 2] = np.minimum(np.rint(parts * _WHOLE), _MOST).astype(np.uint32)
+        wanted = np.ceil(parts * total - _ROUNDING)
+        limits = np.minimum(np.maximum(wanted, hints.floor), _MOST).astype(np.uint32)
         pairs = np.zeros((len(numbers), 2), np.uint32)
         pairs[:, 1] = limits
-        self._words[numbers] = pairs.view(np.uint64)[:, 0]
+        self._words[numbers, 0] = pairs.view(np.uint64)[:, 0]
+        self._loads[self._first_service + placed.index, 0] = 0
 
-    def of(self, number: int) -> tuple[int, int]:
-        """New flows of the running second, and how many there may be."""
-        flows, limit = map(int, self._loads[number])
-        return flows, limit
+    def of(self, index: int, number: int) -> tuple[int, int]:
+        """New flows of a service's backend in the running second, and how many there may be now."""
+        flows, limit, part, _ = map(int, self._loads[number])
+        all_flows = int(self._loads[self._first_service + index, 0])
+        return flows, max(limit, -(-part * all_flows // _WHOLE))

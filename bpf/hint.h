@@ -37,11 +37,22 @@ INLINE int is_bounded(const struct hints *h)
 	return h->bounded_until > seconds_now();
 }
 
-INLINE int is_over_bound(__u32 number)
+INLINE struct load *load_of_service(const struct packet *p)
 {
-	struct load *load = loads.lookup(&number);
+	__u32 index = MAX_BACKENDS + p->service;
 
-	return load && load->flows >= load->limit;
+	return loads.lookup(&index);
+}
+
+/* A service that grows is not at its bound by that: it is the share of what comes that counts. */
+INLINE int is_over_bound(const struct packet *p, __u32 number)
+{
+	struct load *load = loads.lookup(&number), *all;
+
+	if (!load || load->flows < load->limit)
+		return 0;
+	all = load_of_service(p);
+	return !all || (__u64)load->flows * PART_WHOLE >= (__u64)load->part * all->flows;
 }
 
 INLINE int is_ready(const struct backend *b)
@@ -60,7 +71,7 @@ INLINE int admit(struct packet *p, const struct hints *h, __u64 word)
 		return STALE;
 	if (!is_ready(b))
 		return DOWN;
-	if (is_bounded(h) && !(word & HINT_REQUIRE) && is_over_bound(p->number))
+	if (is_bounded(h) && !(word & HINT_REQUIRE) && is_over_bound(p, p->number))
 		return OVERFLOW;
 	p->backend = b;
 	return ADMITTED;

@@ -72,11 +72,18 @@ struct cid_key {
 	__u32 pad;
 };
 
-/* New flows of a backend in the running second, and how many there may be. */
+/*
+ * New flows of a backend in the running second, and how many there may be: `limit`, or this part of
+ * all of the service's in it, as far as it is. Of a service: all of its backends'.
+ */
 struct load {
 	__u32 flows;
 	__u32 limit;
+	__u32 part; /* the whole is PART_WHOLE */
+	__u32 pad;
 };
+SIZE_IS(struct load, 16);
+#define PART_WHOLE 0x100000
 
 /* How many warm connections a backend says that it has, and until when that is believed. */
 struct warmth {
@@ -132,8 +139,8 @@ BPF_F_TABLE("lpm_trie", struct prefix_key, struct hint, prefix_hints, MAX_PREFIX
 	    BPF_F_NO_PREALLOC);
 /* cids: the word of a hint by server id. Written by user space. */
 BPF_F_TABLE("hash", struct cid_key, u64, cids, MAX_BACKENDS, BPF_F_NO_PREALLOC);
-/* loads: by backend number. Counted by the data path; the limit, and each second 0, by user space. */
-BPF_F_TABLE("array", u32, struct load, loads, MAX_BACKENDS, BPF_F_MMAPABLE);
+/* loads: by backend number, then by service. The limits, and each second 0, are user space's. */
+BPF_F_TABLE("array", u32, struct load, loads, MAX_BACKENDS + MAX_SERVICES, BPF_F_MMAPABLE);
 /* warmths: by backend number. Written by user space, spent by the data path. */
 BPF_F_TABLE("array", u32, struct warmth, warmths, MAX_BACKENDS, BPF_F_MMAPABLE);
 /* outcomes: a part per CPU, in it cells per service. Written by the data path. */

@@ -21,10 +21,12 @@ INLINE void count_cell(const struct packet *p, __u32 cell)
 /* When it opens: a SYN is bounded, too, which is not stored yet, and once more when it is sent again. */
 INLINE void count_load(struct packet *p)
 {
-	struct load *load = loads.lookup(&p->number);
+	struct load *load = loads.lookup(&p->number), *all = load_of_service(p);
 
-	if (load && !p->dry)
-		__sync_fetch_and_add(&load->flows, 1);
+	if (!load || !all || p->dry)
+		return;
+	__sync_fetch_and_add(&load->flows, 1);
+	__sync_fetch_and_add(&all->flows, 1);
 }
 
 INLINE __u32 budget_of(__u32 number)
@@ -48,7 +50,7 @@ INLINE void spend_budget(const struct packet *p, __u32 number)
 #define LIST_TRIES 16
 
 /* The next backend of the ring's list, from a place by the hash on, that is below its bound. */
-INLINE __u32 find_below_bound(__u64 ring, __u32 hash)
+INLINE __u32 find_below_bound(const struct packet *p, __u64 ring, __u32 hash)
 {
 	__u32 first = RING_FIRST(ring);
 	struct ring_line *header = rings.lookup(&first);
@@ -68,16 +70,16 @@ INLINE __u32 find_below_bound(__u64 ring, __u32 hash)
 			return 0;
 		number = line->number[at % 16];
 		b = backends.lookup(&number);
-		if (number && b && is_ready(b) && !is_over_bound(number))
+		if (number && b && is_ready(b) && !is_over_bound(p, number))
 			return number;
 	}
 	return 0;
 }
 
 /* Whether there may be a better one than the base choice. */
-INLINE int may_choose_other(const struct hints *h, __u32 base)
+INLINE int may_choose_other(const struct packet *p, const struct hints *h, __u32 base)
 {
-	return h->kinds & HINT_WARM || (is_bounded(h) && is_over_bound(base));
+	return h->kinds & HINT_WARM || (is_bounded(h) && is_over_bound(p, base));
 }
 
 /* In the place of the base choice: one that is below its bound, or that is warmer. */
@@ -86,14 +88,14 @@ INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, _
 {
 	__u32 again = (__u64)hash * FLOW_KEY_MIX >> 32,
 	      other = number_in(ring, slot_of(ring, again));
-	int bounded = is_bounded(h), over = bounded && is_over_bound(base);
+	int bounded = is_bounded(h), over = bounded && is_over_bound(p, base);
 
 	if (!over && (!(h->kinds & HINT_WARM) || budget_of(other) <= budget_of(base)))
 		return OUTCOME_NONE;
-	if (bounded && is_over_bound(other)) {
+	if (bounded && is_over_bound(p, other)) {
 		if (!over)
 			return OUTCOME_NONE;
-		other = find_below_bound(ring, again);
+		other = find_below_bound(p, ring, again);
 	}
 	if (other == base || take_backend(p, other, 0) || !is_ready(p->backend)) {
 		p->backend = 0;
@@ -193,7 +195,7 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		p->backend = 0;
 		p->outcome = OUTCOME_LATE;
 	}
-	if (!p->backend && p->opens && !held_out && may_choose_other(h, base)) {
+	if (!p->backend && p->opens && !held_out && may_choose_other(p, h, base)) {
 		if (!whole)
 			return hand_over_newcomer(p);
 		other = choose_other(p, h, ring, hash, base);

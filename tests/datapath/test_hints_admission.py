@@ -17,6 +17,7 @@ from world import CLIENT4, GENERATION
 from accel.admission import Refusal, decided
 from accel.hint import Affinity, Hints, Kind, Learn
 from accel.hint_values import Clients
+from accel.maps import CONSTANTS
 from accel.model import State
 
 CLIENTS = [nth(7919 * i) for i in range(1, 7)]
@@ -36,10 +37,12 @@ class Scene:
     states: tuple[State, ...]
     lost: tuple[bool, ...]  # its next hop
     generations: tuple[int, ...]
-    loads: tuple[tuple[int, int], ...]
+    loads: tuple[tuple[int, int, int], ...]  # flows, limit, part of all
+    flows: int  # of all
 
 
 _three = st.integers(0, 2)
+_parts = st.sampled_from((0, 1, CONSTANTS["PART_WHOLE"] // 3, CONSTANTS["PART_WHOLE"]))
 scenes = st.builds(
     Scene,
     st.builds(
@@ -60,7 +63,8 @@ scenes = st.builds(
     st.tuples(st.just(State.UP), st.sampled_from(State), st.sampled_from(State)),
     st.tuples(st.just(False), *[st.booleans()] * 2),
     st.tuples(*[st.sampled_from((GENERATION, GENERATION, GENERATION + 1))] * 3),
-    st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 3),
+    st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4), _parts)] * 3),
+    st.integers(0, 8),
 )
 
 
@@ -99,8 +103,9 @@ def arrange(rig: Rig, scene: Scene, service: str) -> Hinted:
         rig.words("hints").view(np.uint32).reshape(-1, 16)[hinted.index, 5] = (
             hinted.hints.now() + 999
         )
-    loads = rig.words("loads").view(np.uint32).reshape(-1, 2)
-    loads[numbers] = scene.loads
+    loads = rig.words("loads").view(np.uint32).reshape(-1, 4)
+    loads[numbers, :3] = scene.loads
+    loads[rig.datapath.limits.backends + hinted.index, 0] = scene.flows
     return hinted
 
 

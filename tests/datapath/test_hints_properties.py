@@ -68,8 +68,8 @@ def arrange(rig: Rig, config: Config, service: str) -> Hinted:
         rig.world.change(service, number, state=state, generation=generation)
     rig.place()
     rig.datapath.tick()
-    loads = rig.words("loads").view(np.uint32).reshape(-1, 2)
-    loads[hinted.numbers, 1] = config.limits
+    loads = rig.words("loads").view(np.uint32).reshape(-1, 4)
+    loads[hinted.numbers, 1:3] = [(limit, 0) for limit in config.limits]
     return hinted
 
 

@@ -21,6 +21,7 @@ from accel.model import Mode, State
 from accel.placed import PlacedBackend, PlacedService
 
 RENEWED = 2  # seconds for which load bounds hold
+PART = 1 << 20  # what the whole is, of which a backend may get a part
 BELIEVED = 3  # a budget of warm connections: two seconds, and what is left of this one
 Network = IPv4Network | IPv6Network
 UNHINTED = Hints(holdout=0, bound=0)
@@ -64,6 +65,8 @@ class HintModel:
     backends: dict[int, tuple[int, PlacedBackend]] = field(default_factory=dict)
     _flows: Counter[int] = field(default_factory=Counter)
     _limits: dict[int, int] = field(default_factory=dict)
+    _parts: dict[int, int] = field(default_factory=dict)  # of all flows of this second, in PART
+    _all: Counter[int] = field(default_factory=Counter)  # by service
     _bounded_until: dict[int, float] = field(default_factory=dict)
     _budgets: dict[int, tuple[int, float]] = field(default_factory=dict)
 
@@ -146,6 +149,8 @@ class HintModel:
         for number, weight in weights.items():
             wanted = math.ceil(round(hints.bound * weight * total / every, 6))
             self._limits[number], self._flows[number] = max(hints.floor, wanted), 0
+            self._parts[number] = round(hints.bound * weight / every * PART)
+        self._all[placed.index] = 0
 
     def _advice(self, number: int, lifetime: int, longest: int, *, require: bool) -> Advice:
         generation = self.backends[number][1].generation
@@ -255,7 +260,9 @@ class HintModel:
 
     def is_over(self, number: int) -> bool:
         """Whether a backend has had all the new flows of this second."""
-        return self._flows[number] >= self._limits.get(number, 0)
+        flows, (index, _) = self._flows[number], self.backends[number]
+        of_all = flows * PART >= self._parts.get(number, 0) * self._all[index]
+        return flows >= self._limits.get(number, 0) and of_all
 
     def budget(self, number: int) -> int:
         """Warm connections that are believed in."""
@@ -269,6 +276,7 @@ class HintModel:
             self._budgets[number] = max(0, budget - 1), until
         if self.is_bounded(index):
             self._flows[number] += 1
+            self._all[index] += 1
 
     # Learning
 
