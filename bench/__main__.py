@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from bench import (
+    affinity,
     daemon,
     flat,
     flood,
@@ -18,6 +19,7 @@ from bench import (
     plot,
     prefixes,
     report,
+    returning,
     rings,
     wire,
 )
@@ -31,6 +33,8 @@ CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
     "hint_samples": hint_samples.run,
     "hint_rate": hint_rate.run,
     "flood": flood.run,
+    "affinity": affinity.run,
+    "tls": returning.run,
     "rings": rings.run,
     "wire": wire.run,
     "daemon": daemon.run,

@@ -12,7 +12,15 @@ from bench.harness import HERE
 
 OUT = HERE / "out"
 DOCS = HERE.parent / "docs"
-_SHOWN = ("wire_", "parse_drop", "guard_", "denied_", "flood_")  # beside all that have a bar
+_SHOWN = (
+    "wire_",
+    "parse_drop",
+    "guard_",
+    "denied_",
+    "flood_",
+    "tls_",
+    "affinity_",
+)  # beside all that have a bar
 _BEGIN, _END = "<!-- written by python -m bench --docs -->\n", "<!-- end -->\n"
 
 

@@ -71,12 +71,15 @@ class Daemon:
             hint="run `accel check`",
         )
 
-    def apply(self, services: Sequence[Service], backends: Sequence[Backend]) -> None:
-        """Make this the whole desired state, and wait until every backend is reached.
+    def apply(
+        self, services: Sequence[Service], backends: Sequence[Backend], *, prune: bool = True
+    ) -> None:
+        """Make this the whole desired state, or without `prune` a part of it, and wait until every
+        backend is reached.
 
         Raises HostError if the next hop of one is not found.
         """
-        self.client.apply(services, backends, prune=True)
+        self.client.apply(services, backends, prune=prune)
         deadline = time.monotonic() + _SETTLE_SECONDS
         while problems := self._unresolved():
             if time.monotonic() > deadline:

@@ -19,6 +19,7 @@ from accel.lab.hosts import Topology
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Answer, Tally, curl
 from accel.lab.network import Lab
+from accel.lab.returning import Returning
 from accel.lab.scene import DRAINED, KILLED, Shown
 from accel.lab.screen import Screen
 from accel.lab.siege import Siege, weaken
@@ -170,12 +171,15 @@ def _show(lab: Lab, screen: Screen, per_act: int) -> int:
         daemon.apply([s.service for s in shown], [b for s in shown for b in s.backends])
         screen.say("Services and backends were applied over gRPC, all in one transaction.")
         _acts(demo)
+        hosts = [host for host in lab.backends if host.name not in (DRAINED, KILLED)]
+        returning = Returning(lab=lab, screen=screen, daemon=daemon, hosts=hosts)
+        returning.run()
         besieged = next(each for each in shown if KILLED in each.names)
         living = [lab.backend(name) for name in besieged.names if name != KILLED]
         siege = Siege(lab=lab, screen=screen, daemon=daemon, shown=besieged, backends=living)
         siege.run()
-        demo.problems += siege.problems
-        _summary(demo, siege, time.monotonic() - started)
+        demo.problems += returning.problems + siege.problems
+        _summary(demo, returning, siege, time.monotonic() - started)
     return 1 if demo.failed or demo.problems or not demo.requests else 0
 
 
@@ -230,29 +234,25 @@ def _explain(demo: Demo) -> None:
         demo.screen.write(f"           {step}")
 
 
-def _summary(demo: Demo, siege: Siege, seconds: float) -> None:
+def _summary(demo: Demo, returning: Returning, siege: Siege, seconds: float) -> None:
     write = demo.screen.write
-    write("\n" + paint("Requests", "bold"))
     rows = [
         (s.service.name, str(s.address), t.requests, len(t.errors))
         for s in demo.shown
         for t in [demo.tallies[s.service.name]]
     ]
-    write(Table(header=("service", "address", "requests", "errors"), rows=rows).text())
-    write("\n" + paint("Spread of act 1 beside the weights", "bold"))
-    write(
-        Table(
-            header=("backend", "weight", "share", "answered", "all acts"), rows=_spread(demo)
-        ).text()
+    spread = ("backend", "weight", "share", "answered", "all acts")
+    verdicts = Table(
+        header=("verdict", "packets", "meaning"), rows=verdict_rows(demo.daemon.client.stats())
     )
-    write("\n" + paint("What became of the packets at the gateway", "bold"))
-    write(
-        Table(
-            header=("verdict", "packets", "meaning"), rows=verdict_rows(demo.daemon.client.stats())
-        ).text()
-    )
-    write("\n" + paint("Act 4: packets a second, what became of them, and requests", "bold"))
-    write(siege.table())
+    for title, text in (
+        ("Requests", Table(header=("service", "address", "requests", "errors"), rows=rows).text()),
+        ("Spread of act 1 beside the weights", Table(header=spread, rows=_spread(demo)).text()),
+        ("What became of the packets at the gateway", verdicts.text()),
+        ("Act 4: TLS clients that return, without hints and with them", returning.table()),
+        ("Act 5: packets a second, what became of them, and requests", siege.table()),
+    ):
+        write(f"\n{paint(title, 'bold')}\n{text}")
     write()
     for answer in demo.failed[:5]:
         write(f"failed: {answer.url}: {answer.error}")

@@ -99,9 +99,9 @@ class Siege:
                 seconds=10 * _PATIENCE,
             )
         except HostError as error:
-            say(f"No act 4, the flood: {error.message}.")
+            say(f"No act 5, the flood: {error.message}.")
             return
-        say(f"Act 4: a flood, {RATE:,} segments a second to {service} from drawn addresses.")
+        say(f"Act 5: a flood, {RATE:,} segments a second to {service} from drawn addresses.")
         say(
             "Its backends are weak on purpose (tcp_syncookies=0, somaxconn=128):"
             " 128 half-open connections are all that they hold."

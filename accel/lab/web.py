@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import time
@@ -9,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accel.errors import HostError
+from accel.lab.chain import KeyKind, make_chain
 from accel.lab.hosts import Host
 from accel.model import Address
 
 BODIES = {"1": 1, "1k": 1 << 10, "1m": 1 << 20}  # path -> bytes
 _START_SECONDS = 60.0
+_TICKET_KEY = 80  # bytes
 
 _CONFIG = """\
 daemon off;
@@ -34,6 +37,8 @@ http {{
   default_type text/plain;
   ssl_certificate {folder}/cert.pem;
   ssl_certificate_key {folder}/key.pem;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_session_ticket_key {folder}/{name}.ticket;
   server {{
 {listen}
     root {folder}/bodies;
@@ -52,18 +57,26 @@ http {{
 """
 
 
-def start(folder: Path, hosts: Sequence[Host], addresses: Sequence[Address]) -> None:
+def start(
+    folder: Path,
+    hosts: Sequence[Host],
+    addresses: Sequence[Address],
+    *,
+    keys: KeyKind = KeyKind.ECDSA,
+) -> None:
     """Start nginx on each host and return when all of them accept connections.
 
     Paths: / (the backend's name), /1, /1k and /1m (bodies of that many bytes) and /upload, which
-    takes a body and answers with its size. Raises HostError if one does not start.
+    takes a body and answers with its size. All have one certificate, with keys of the kind `keys`;
+    each has a key of its own for TLS tickets. Raises HostError if one does not start.
     """
-    certificate(folder)
+    make_chain(folder, keys)
     (folder / "bodies").mkdir(exist_ok=True)
     for name, size in BODIES.items():
         (folder / "bodies" / name).write_bytes(b"x" * size)
     started = []
     for host in hosts:
+        (folder / f"{host.name}.ticket").write_bytes(secrets.token_bytes(_TICKET_KEY))
         config = folder / f"{host.name}.conf"
         config.write_text(
             _CONFIG.format(
@@ -81,17 +94,6 @@ def start(folder: Path, hosts: Sequence[Host], addresses: Sequence[Address]) -> 
         started.append((host, process))
     for host, process in started:
         _wait(host, process, addresses[-1])
-
-
-def certificate(folder: Path) -> Path:
-    """A self-signed certificate and its key in `folder`, made once. Returns the certificate."""
-    path = folder / "cert.pem"
-    if not path.exists():
-        # ECDSA: the demo is about steering, not about how fast one core does RSA.
-        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-        command += f" -subj /CN=lab -keyout {folder}/key.pem -out {path}"
-        subprocess.run(command.split(), check=True, capture_output=True)
-    return path
 
 
 def bracketed(address: Address) -> str:
