@@ -28,7 +28,7 @@ _KINDS = {
     "ecdsa": KeyKind.ECDSA,
 }
 _BARRED = "rsa3072"
-_HINTS = {"5tuple": UNHINTED, "learned": Hints(learn=Learn.ALL, holdout=0)}
+_HINTS = {"5tuple": UNHINTED, "learned": Hints(learn=Learn.ALL, holdout=0, floor=100)}
 
 
 @dataclass(kw_only=True)
