@@ -32,6 +32,14 @@ def test_every_request_is_answered() -> None:
         assert re.search(rf"^{name} +\S+ +180 +0$", done.stdout, re.MULTILINE)
     assert "b5 drains" in done.stdout
     assert "forward_flow" in done.stdout
+    without, learned = (
+        re.search(rf"^{phase} +240 +0 +(\d+)% .* ms$", done.stdout, re.MULTILINE)
+        for phase in ("hints off", "hints on")
+    )
+    assert without
+    assert learned
+    assert int(without[1]) < 60
+    assert int(learned[1]) == 100
     off, on, over = (
         re.search(
             rf"^{phase} +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", done.stdout, re.MULTILINE
@@ -58,6 +66,7 @@ def test_a_failed_request_is_an_exit_code(
 
     monkeypatch.setattr(demo, "curl", refuse)
     monkeypatch.setattr(demo.Siege, "run", lambda siege: None)
+    monkeypatch.setattr(demo.Returning, "run", lambda returning: None)
     assert demo.main(["--requests", "1"]) == 1
     assert re.search(r"18 requests in .*: 18 errors", capsys.readouterr().out)
     assert left_behind(os.getpid()) == []
