@@ -92,6 +92,7 @@ class Gateway:
             state=lambda: self.state,
             exclusively=self.exclusively,
             ask=self.hinting.ask,
+            prepare=data_path.prepare_hints,
             clock=wall,
         )
         self._ticker = GuardTicker(
@@ -141,7 +142,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Let a write under way finish; the data path goes on by itself."""
-        async with self._lock:
+        async with self.hints.lock, self._lock:
             for task in self._tasks:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

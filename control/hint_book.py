@@ -54,7 +54,8 @@ class Applied:
 
 
 class HintBook:
-    """`ask` is told of which kinds a service has hints, while nothing else is written.
+    """`ask` is told of which kinds a service has hints, while nothing else is written; what that
+    takes, and takes long, is done by `prepare` before.
 
     `clock` gives seconds since 1970, `state` what there is now.
     """
@@ -69,6 +70,7 @@ class HintBook:
         state: Callable[[], State],
         exclusively: Exclusively,
         ask: Callable[[int, Kind], object],
+        prepare: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.lock = asyncio.Lock()
@@ -79,6 +81,7 @@ class HintBook:
         self._state = state
         self._exclusively = exclusively
         self._ask = ask
+        self._prepare_asked = prepare
         self._clock = clock
         self._asked: dict[int, Kind] = {}
         self._due = 0.0  # by the monotonic clock: the log is to be written anew
@@ -146,9 +149,12 @@ class HintBook:
     # Requests
 
     async def apply(self, request: Any, caller: str) -> Applied:
-        """An ApplyHintsRequest. Raises HostError if it cannot be stored, from that step on."""
+        """An ApplyHintsRequest. Raises ProgramError and HostError before anything is done, and
+        HostError if it cannot be stored, from that step on."""
         refusals = Refusals()
         done = removed = 0
+        if not self._asked:
+            await asyncio.to_thread(self._prepare_asked)
         async with self.lock:
             steps = Reader(self._state(), refusals).read(request)
             mine = (self._ledger.held.callers.number(caller), caller)

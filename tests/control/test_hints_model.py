@@ -57,6 +57,7 @@ class Daemon:
             state=lambda: self.state,
             exclusively=_unused,
             ask=lambda index, kinds: None,
+            prepare=lambda: None,
             clock=lambda: WALL + self.now,
         )
         self.book._adopt()
