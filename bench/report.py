@@ -20,6 +20,7 @@ _SHOWN = (
     "flood_",
     "tls_",
     "affinity_",
+    "hints_",
 )  # beside all that have a bar
 _BEGIN, _END = "<!-- written by python -m bench --docs -->\n", "<!-- end -->\n"
 
