@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sqlite3
+from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -278,3 +281,31 @@ def test_what_a_killed_daemon_answered_is_there(acceld: Acceld) -> None:
     assert "2 hints are pushed" in acceld.log()
     done = acceld.fails("--hints-per-caller", "0")
     assert (done.returncode, "--hints-per-caller" in done.stderr) == (2, True)
+
+
+def test_killed_while_hints_stream_in(acceld: Acceld) -> None:
+    answered: list[int] = []
+
+    def requests() -> Iterator[pb.ApplyHintsRequest]:
+        for version in range(1, 100_000):
+            clients = [f"10.{version >> 8 & 255}.{version & 255}.{n}" for n in range(3)]
+            yield pb.ApplyHintsRequest(version=version, batches=[batch(clients)])
+
+    with acceld.running() as running:
+        running.stub.Apply(web())
+        answers = stub(running).ApplyHints(requests(), timeout=60)
+        with contextlib.suppress(grpc.RpcError):
+            for answer in answers:
+                assert answer.set == 3
+                answered.append(answer.version)
+                if answer.version == 40:
+                    # It has some of the next ones by now.
+                    running.process.kill()
+        assert running.process.wait() == -signal.SIGKILL
+    with acceld.running() as running:
+        there = listed(running)
+    assert answered[:40] == list(range(1, 41))
+    for version in answered:
+        assert f"10.{version >> 8 & 255}.{version & 255}.2" in there
+    # And of no request a part.
+    assert len(there) % 3 == 0
