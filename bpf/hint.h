@@ -15,6 +15,8 @@
 #include "parse.h"
 #include "ring.h"
 
+#define HINTS_OF_CLIENTS (HINT_PUSHED | HINT_LEARNED | HINT_PREFIX)
+
 /* In the order of the outcomes of each kind. */
 enum refusal { ADMITTED, EXPIRED, STALE, DOWN, OVERFLOW };
 
@@ -164,10 +166,15 @@ INLINE struct hint *find_of_prefix(const struct packet *p)
 /* The first candidate that is admitted; the outcome, 0 if there was no candidate. */
 INLINE __u32 choose_by_hint(struct packet *p, const struct hints *h)
 {
-	__u32 lifetime = p->opens && !p->dry && !is_attacked(p) ? h->lifetime : nothing(p);
-	__u64 hash = prefix_hash(client_of(p, h), p->service), words[3] = {};
-	__u32 first = OUTCOME_NONE + nothing(p), now = seconds_now();
+	__u32 lifetime, now, first = OUTCOME_NONE + nothing(p);
+	__u64 hash, words[3] = {};
 
+	/* Other services pay for those that have hints as little as can be. */
+	if (!(h->kinds & HINTS_OF_CLIENTS))
+		return first;
+	lifetime = p->opens && !p->dry && !is_attacked(p) ? h->lifetime : nothing(p);
+	hash = prefix_hash(client_of(p, h), p->service);
+	now = seconds_now();
 	if (h->kinds & HINT_PUSHED)
 		words[0] = read_hint(find_pushed(hash), hash, now, lifetime);
 	if (h->kinds & HINT_LEARNED)

@@ -1,0 +1,194 @@
+"""What hints cost: a new flow that follows one, one that has none, a flow that is known."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from ipaddress import ip_network
+from itertools import islice
+
+import numpy as np
+
+from accel.hint import Affinity, Hints, HintUse, Kind, Learn, QuicId
+from accel.hint_outcomes import HintOutcome
+from accel.hint_values import Clients
+from accel.model import Protocol
+from accel.placed import Limits
+from accel.prefix_list import V4
+from accel.verdicts import Verdict
+from bench.frames import SERVICE4, packet
+from bench.harness import ROUNDS, Harness, Run, ready
+from bench.report import Result, result
+from bench.sides import THREE, Ours
+
+_SYN = packet(SERVICE4, Protocol.TCP, syn=True)
+_ACK = packet(SERVICE4, Protocol.TCP)
+_DATAGRAM = packet(SERVICE4, Protocol.UDP)
+_TCP, _UDP = THREE[:2]
+_FIRST = 0x0A000000  # of the wrapper's clients
+_MILLION = 1 << 20
+_LIMITS = Limits(hints=_MILLION)
+_CLIENTS = 1 << 10  # that send, where the number of hints is not what is measured
+_COUNTS = (1, 1 << 10, 1 << 15, _MILLION)
+_FLOWS_BITS = 32  # flows that the wrapper can tell apart, to the power of two
+_COPIES, _SLICES = 6, 160
+_PLAIN = Hints(holdout=0, bound=0, sample=0)
+_EVERYTHING = Hints(
+    affinity=Affinity.CLIENT,
+    learn=Learn.ALL,
+    warm=True,
+    holdout=2,
+    bound=1.5,
+    floor=1_000_000,
+    sample=0,
+    quic=(QuicId(rotation=0, server_id_length=4, nonce_length=4),),
+)
+_ALL_KINDS = Kind.PUSHED | Kind.PREFIX
+
+
+@dataclass(frozen=True, kw_only=True)
+class _New:
+    """New flows of so many clients, one in each packet."""
+
+    name: str
+    frame: bytes
+    index: int
+    verdict: str
+
+
+_NEW = (
+    _New(name="syn", frame=_SYN, index=_TCP.index, verdict="FORWARD_SYN"),
+    _New(name="udp", frame=_DATAGRAM, index=_UDP.index, verdict="FORWARD_NEW"),
+)
+
+
+def run() -> Iterator[Result]:
+    """Ratios are medians of those of each round: what disturbs one side disturbs the other."""
+    with ready() as harness, ExitStack() as stack:
+        plain, hinted, crowded = (
+            stack.enter_context(closing(Ours(limits=_LIMITS))) for _ in range(3)
+        )
+        _push(hinted, _CLIENTS)
+        _push(crowded, _MILLION)
+        yield from _hits(harness, plain, hinted, crowded)
+        yield from _known(harness, plain, hinted)
+        yield from _flat(harness, stack, crowded)
+        yield from _misses(harness, plain, stack)
+
+
+def _push(ours: Ours, count: int, hints: Hints = _PLAIN) -> None:
+    """Hints for as many of the wrapper's clients, of both services, all over their backends."""
+    for placed in (_TCP, _UDP):
+        ours.path.set_hints({placed.index: HintUse(hints=hints, there=Kind.PUSHED)})
+        low = np.arange(_FIRST, _FIRST + count, dtype=np.uint64) | np.uint64(V4)
+        clients = Clients(high=np.zeros(count, np.uint64), low=low)
+        numbers = np.array([b.number for b in placed.backends])
+        if placed is _TCP or count <= _MILLION // 2:
+            ours.path.hints.put(placed.index, clients, np.resize(numbers, count), lifetime=86_400)
+
+
+def _new(ours: Ours, new: _New, clients: int, *, outcome: HintOutcome | None = None) -> Run:
+    """Of each client as many flows as there are ports, or can be told apart."""
+    bits = min(15, _FLOWS_BITS - (clients - 1).bit_length())
+    seen = partial(ours.seen, Verdict[new.verdict])
+    if outcome is not None:
+        seen = partial(_counted, ours, new.index, outcome)
+    return Run(
+        program=ours.program, frame=new.frame, flows=clients << bits, port_bits=bits, seen=seen,
+    )  # fmt: skip
+
+
+def _counted(ours: Ours, index: int, outcome: HintOutcome) -> int:
+    return ours.path.hints.counts(index).outcomes[outcome]
+
+
+def _hits(harness: Harness, plain: Ours, hinted: Ours, crowded: Ours) -> Iterator[Result]:
+    for new in _NEW:
+        runs = [
+            _new(plain, new, _CLIENTS),
+            _new(hinted, new, _CLIENTS, outcome=HintOutcome["PUSHED"]),
+        ]
+        costs = _measure(harness, runs)
+        ratio = float(np.median(costs[1] / costs[0]))
+        without, hit = np.median(costs, axis=1)
+        yield result(
+            f"hint_hit_{new.name}", ratio, "of no hints", most=1.15, rounds=ROUNDS,
+            note=f"{hit:.0f} of {without:.0f} ns, {_CLIENTS} clients",
+        )  # fmt: skip
+
+
+def _measure(harness: Harness, runs: Sequence[Run]) -> np.ndarray:
+    """ns of each run and round, net of the wrapper with the same packets."""
+    floor = replace(runs[0], program=harness.nothing, seen=None, rounds=[])
+    harness.measure([*runs, floor])
+    return np.array([run.rounds for run in runs]) - floor.best
+
+
+def _known(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
+    """Where the kernel puts a program decides over some percent of it: copies, and their mean."""
+    for flows in (1, 1 << 16):
+        programs = [plain.load() for _ in range(_COPIES)]
+        programs += [hinted.path._maps.load_variant("hinted") for _ in range(_COPIES)]
+        runs = [Run(program=program, frame=_ACK, flows=flows) for program in programs]
+        for i, run_ in enumerate(runs):
+            run_.next = flows * i // len(runs)
+        floor = Run(program=harness.nothing, frame=_ACK, flows=flows)
+        *costs, nothing = harness.compare([*runs, floor], _SLICES)
+        left = iter(costs)
+        without, known = (statistics.mean(islice(left, _COPIES)) - nothing for _ in range(2))
+        yield result(
+            f"hint_known_{flows}", 100 * (known / without - 1), "% more", most=3, rounds=_SLICES,
+            note=f"{known:.1f} ns; without hints {without:.1f} ns",
+        )  # fmt: skip
+
+
+def _flat(harness: Harness, stack: ExitStack, crowded: Ours) -> Iterator[Result]:
+    """From one hint to a million: the same clients send, then all that have one.
+
+    The one hint is that of all clients (their first eight bits), and so always near.
+    """
+    sides = []
+    for count in _COUNTS[:-1]:
+        ours = stack.enter_context(closing(Ours(limits=_LIMITS)))
+        _push(ours, count, replace(_PLAIN, key4=8) if count == 1 else _PLAIN)
+        sides.append(ours)
+    sides.append(crowded)
+    new = _NEW[0]
+    hit = HintOutcome["PUSHED"]
+    few = [_new(ours, new, _CLIENTS, outcome=hit) for ours in sides]
+    costs = _measure(harness, few)
+    off = np.median(costs / np.median(costs, axis=0), axis=1)
+    usual = np.median(costs, axis=1)
+    for count, cost in zip(_COUNTS, usual, strict=True):
+        yield result(f"hint_of_{count}", float(cost), "ns", rounds=ROUNDS,
+                     note=f"SYNs of {_CLIENTS} clients")  # fmt: skip
+    yield result(
+        "hint_flat", float(off.max() / off.min()), "dearest of cheapest", most=1.15, rounds=ROUNDS,
+        note=f"1 to {_MILLION} hints, {usual.min():.0f} to {usual.max():.0f} ns",
+    )  # fmt: skip
+    every = _new(crowded, new, _MILLION, outcome=hit)
+    costs = _measure(harness, [replace(few[-1], rounds=[]), every])
+    yield result(
+        "hint_cold", float(np.median(costs[1] - costs[0])), "ns more", rounds=ROUNDS,
+        note=f"all of {_MILLION} clients send: a cold line each",
+    )  # fmt: skip
+
+
+def _misses(harness: Harness, plain: Ours, stack: ExitStack) -> Iterator[Result]:
+    ours = stack.enter_context(closing(Ours(limits=_LIMITS)))
+    for placed in (_TCP, _UDP):
+        ours.path.set_hints({placed.index: HintUse(hints=_EVERYTHING, there=_ALL_KINDS)})
+        number = placed.backends[0].number
+        elsewhere = ip_network("192.0.2.0/24")
+        ours.path.hints.put_prefix(placed.index, elsewhere, number, lifetime=86_400)
+    for new in _NEW:
+        runs = [_new(side, new, _CLIENTS) for side in (plain, ours)]
+        costs = _measure(harness, runs)
+        without, miss = np.median(costs, axis=1)
+        yield result(
+            f"hint_miss_{new.name}", float(np.median(costs[1] / costs[0])), "of no hints",
+            rounds=ROUNDS, note=f"every kind on: {miss:.0f} of {without:.0f} ns",
+        )  # fmt: skip
