@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Collection
 from typing import Any
@@ -44,8 +45,10 @@ class PushedServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
             )
         numbers = self._numbers(request.service, request.backend)
         shown, after = await self._book.page(numbers, _position(request.page_token), size)
+        # Ten thousand messages take tens of milliseconds.
+        messages = await asyncio.to_thread(lambda: list(map(_message, shown.lines())))
         return pb.ListHintsResponse(
-            hints=map(_message, shown.lines()),
+            hints=messages,
             next_page_token="" if after < 0 else f"{after:x}",
             count=len(self._book),
         )
