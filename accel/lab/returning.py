@@ -86,6 +86,11 @@ class Returning:
             f"Hints on: {after.share} of the returns resume their session. The gateway has learned"
             " from the first one where each client was."
         )
+        say(f"What decided where they went: accel hint stats {NAME} says:")
+        (stats,) = self._daemon.client.hint_stats(NAME)
+        for count in stats.outcomes:
+            if count.flows:
+                self._screen.write(f"           {count.flows:4} {count.outcome}: {count.meaning}")
         if resumed(after.visits) <= resumed(before.visits):
             self.problems.append("hints brought nothing")
 
