@@ -14,12 +14,14 @@ from under_attack import until
 
 from accel.guard import Guard, Policy
 from accel.hint import UNHINTED, Affinity, Hints, Learn
-from accel.hint_answers import HintStats
+from accel.hint_answers import HintKind, HintStats
+from accel.hinting import HintClient
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.model import Address, Backend, Mode, State
+from accel.pushed_client import PushedClient
 
 # A few clients one after the other are no load: each second a backend may get all of them.
 LEARN = Hints(learn=Learn.ALL, holdout=0, floor=1000)
@@ -58,6 +60,14 @@ class Place:
         return Visitors(
             host, clients, address=SERVICE[version], authority=self.lab.folder / "authority.pem"
         )
+
+    def left(self, service: str, visitors: Visitors) -> float:
+        """Seconds that the pushed hint of the first of them still lives."""
+        with PushedClient(self.daemon.socket) as asking:
+            known, _ = asking.known_hints(service, str(visitors.clients[0]))
+        (hint,) = (hint for hint in known if hint.kind is HintKind.PUSHED)
+        assert hint.left is not None
+        return hint.left
 
     def stats(self, version: int) -> HintStats:
         (stats,) = self.daemon.client.hint_stats(a_service(version).name)
@@ -238,23 +248,54 @@ class Visiting:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_a_killed_daemon_keeps_what_was_learned(place: Place, version: int) -> None:
-    """While nobody is there, and when the next one is; and clients come all the time."""
+def test_a_killed_daemon_keeps_its_hints(place: Place, version: int) -> None:
+    """Pushed and learned ones, while nobody is there and when the next one is; and clients come.
+
+    Who does not come until then still has the time of its hint that was left.
+    """
     place.use(LEARN)
-    daemon, learned, busy = place.daemon, place.visitors(version), place.visitors(version)
+    daemon, name = place.daemon, a_service(version).name
+    learned, pushed, silent, busy = (place.visitors(version) for _ in range(4))
     first = where(learned.come())
+    with HintClient(daemon.socket) as agent:
+        for each in (pushed, silent):
+            done = agent.push(name, dict.fromkeys(each.clients, "b2"), lifetime=3000)
+            assert (done.set, done.failed) == (CLIENTS, 0)
+    assert set(where(pushed.come()).values()) == {"b2"}
     with Visiting(visitors=busy) as visiting:
         visiting.more()
+        until(lambda: place.left(name, silent) < 3000, "a second")
+        left = place.left(name, silent)
         daemon.kill()
         try:
             assert where(learned.come()) == first
+            assert set(where(pushed.come()).values()) == {"b2"}
             visiting.more()
         finally:
             daemon.start()
+        assert 0 < place.left(name, silent) <= left
         for _ in range(2):
             visits = learned.come()
             assert where(visits) == first
             assert resumed(visits) == 1
+            assert set(where(pushed.come()).values()) == {"b2"}
         visiting.more()
+    assert set(where(silent.come()).values()) == {"b2"}
     good(visiting.visits)
     assert resumed(visiting.visits[CLIENTS:]) == 1
+    assert place.stats(version).pushed_hints >= 2 * CLIENTS
+
+
+def test_one_of_another_layout_keeps_what_was_pushed(place: Place) -> None:
+    """No map can be adopted then: it comes from the store, with the time that was left."""
+    place.use(LEARN)
+    daemon, name, pushed = place.daemon, a_service(4).name, place.visitors(4)
+    with HintClient(daemon.socket) as agent:
+        agent.push(name, dict.fromkeys(pushed.clients, "b3"), lifetime=3000)
+    left = place.left(name, pushed)
+    daemon.stop()
+    daemon.command += ["--max-flows", str(FLOWS // 2)]
+    daemon.start()
+    assert 0 < place.left(name, pushed) <= left
+    assert set(where(pushed.come()).values()) == {"b3"}
+    assert resumed(good(pushed.come())) == 1
