@@ -92,6 +92,16 @@ INLINE void *take(struct packet *p, __u32 size)
 }
 
 /*
+ * 0, of which the compiler and the verifier know only that it is a number. An offset that has it
+ * in it looks the same whichever headers led there, and the verifier walks on from there once
+ * instead of once for each combination of them (a twelfth of the instructions).
+ */
+INLINE __u32 nothing(const struct packet *p)
+{
+	return p->frame_length >> 20;
+}
+
+/*
  * What a run for `accel explain` leaves, in the metadata in front of the frame. Only user space
  * asks for it, by BPF_PROG_TEST_RUN: drivers hand in frames without metadata.
  */

@@ -12,16 +12,6 @@
 #define MAX_OPTIONS 0x3f
 #define MAX_EXTENSION_BYTES 0x7ff
 
-/*
- * 0, of which the compiler and the verifier know only that it is a number. An offset that has it
- * in it looks the same whichever headers led there, and the verifier walks on from there once
- * instead of once for each combination of them (a twelfth of the instructions).
- */
-INLINE __u32 nothing(const struct packet *p)
-{
-	return p->frame_length >> 20;
-}
-
 INLINE __be16 parse_link(struct packet *p)
 {
 	struct ethhdr *eth = take(p, sizeof(*eth));

@@ -58,10 +58,19 @@ INLINE __u8 valid_scale(__u8 scale)
 
 #define OPTION_WORD(i) __be32_to_cpu(word[i])
 
+/*
+ * Where the options are, by a pointer that the verifier takes for another than the header's: it would
+ * go on with what was found out of their lengths, and walk whatever follows once for each.
+ */
+INLINE const __be32 *options_of(const struct packet *p, const struct tcphdr *tcp)
+{
+	return (const void *)(tcp + 1) + (nothing(p) & 4);
+}
+
 /* Linux, Windows and macOS, with and without timestamps. 0 if it is none of theirs. */
 INLINE int usual_options(const struct packet *p, const struct tcphdr *tcp, struct syn_options *o)
 {
-	const __be32 *word = (const void *)(tcp + 1);
+	const __be32 *word = options_of(p, tcp);
 	const __u32 words = tcp->doff - 5;
 	__u32 second, third;
 
@@ -106,7 +115,7 @@ INLINE void no_options(struct syn_options *o)
 
 INLINE void copy_options(const struct packet *p, const struct tcphdr *tcp, struct syn_options *o)
 {
-	const __be32 *word = (const void *)(tcp + 1);
+	const __be32 *word = options_of(p, tcp);
 	const __u32 words = tcp->doff - 5;
 
 #pragma unroll

@@ -37,6 +37,7 @@ class KeptFlows:
     interval: float = 0.05
     timeout: float = 10.0
     flows: list[KeptFlow] = field(default_factory=list, init=False)
+    _asking: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __enter__(self) -> KeptFlows:
         family = socket.AF_INET if self.address.version == 4 else socket.AF_INET6
@@ -65,9 +66,11 @@ class KeptFlows:
 
     def ask(self) -> None:
         """One request on each connection that has had no error."""
-        for flow in self.flows:
-            if not flow.error:
-                _ask(flow)
+        # Each answer is for one who asks: the thread may be at it too.
+        with self._asking:
+            for flow in self.flows:
+                if not flow.error:
+                    _ask(flow)
 
     def stop(self) -> None:
         """Close all connections. May be called twice."""
