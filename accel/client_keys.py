@@ -9,7 +9,7 @@ from accel.image import Words
 from accel.leading import cut_off, prefix_hash
 
 _ALL = np.array([(1 << 64) - 1], np.uint64)
-_HALF, _V4 = np.uint64(32), np.uint64(0xFFFF)
+_BITS, _V4 = np.uint64(32), np.uint64(0xFFFF)
 
 
 class ClientKeys:
@@ -34,10 +34,12 @@ class ClientKeys:
     def hash(self, indices: Words, high: Words, low: Words) -> Words:
         """Of clients of these services; one index may stand for all."""
         at = indices.astype(np.int64)
-        is_v4 = (high == 0) & (low >> _HALF == _V4)
+        is_v4 = (high == 0) & (low >> _BITS == _V4)
         kept_high = np.where(is_v4, _ALL, self._high[at])
         kept_low = np.where(is_v4, self._four[at], self._low[at])
-        return prefix_hash(self._flow_keys, high & kept_high, low & kept_low, indices)
+        hashes = prefix_hash(self._flow_keys, high & kept_high, low & kept_low, indices)
+        turned: Words = hashes << _BITS | hashes >> _BITS  # client_hash() of bpf/base.h
+        return turned
 
     def of_service(self, index: int, high: Words, low: Words) -> Words:
         """Of clients of one service."""

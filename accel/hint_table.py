@@ -16,7 +16,7 @@ from accel.image import Words
 from accel.maps import CONSTANTS
 
 WAYS = 4
-_STEPS = CONSTANTS["HINT_STEPS"]
+STEPS = CONSTANTS["HINT_STEPS"]
 _SWEEPS = 8  # calls of `sweep` that go through all of it
 PRESENT = np.uint64(1)
 _TAG, _LOW = np.uint64(0xFFFFFFFF << 32), np.uint64(0xFFFFFFFF)
@@ -118,7 +118,7 @@ class HintTable:
         """Where each is; -1 if it is not there."""
         found = np.full(len(hashes), -1, np.int64)
         left = np.arange(len(hashes))
-        for step in range(_STEPS):
+        for step in range(STEPS):
             if not len(left):
                 break
             buckets = self._bucket(hashes[left], step)
@@ -136,7 +136,7 @@ class HintTable:
         places = np.full(len(hashes), -1, np.int64)
         left = np.arange(len(hashes))
         taken: list[tuple[Places, Places]] = []  # buckets in order, and how many ways of each
-        for step in range(_STEPS):
+        for step in range(STEPS):
             if not len(left):
                 break
             buckets = self._bucket(hashes[left], step)

@@ -15,6 +15,18 @@ INLINE struct leading client_of(const struct packet *p, const struct hints *h)
 	return cut_off(leading_of(p), p->version == 4 ? h->cut4 : h->cut6);
 }
 
+/*
+ * Which bucket its hints are in: the lower half, and their tag: the upper one. That is the hash's
+ * other way round, since what is mixed best is its upper half: by the lower one consecutive
+ * addresses gathered in a few buckets, with one key of a thousand.
+ */
+INLINE __u64 client_hash(const struct packet *p, const struct hints *h)
+{
+	__u64 hash = prefix_hash(client_of(p, h), p->service);
+
+	return hash << 32 | hash >> 32;
+}
+
 /* Whether the client is of the group that hints are measured against. */
 INLINE int is_held_out(const struct packet *p, const struct hints *h)
 {

@@ -173,7 +173,7 @@ INLINE __u32 choose_by_hint(struct packet *p, const struct hints *h)
 	if (!(h->kinds & HINTS_OF_CLIENTS))
 		return first;
 	lifetime = p->opens && !p->dry && !is_attacked(p) ? h->lifetime : nothing(p);
-	hash = prefix_hash(client_of(p, h), p->service);
+	hash = client_hash(p, h);
 	now = seconds_now();
 	if (h->kinds & HINT_PUSHED)
 		words[0] = read_hint(find_pushed(hash), hash, now, lifetime);

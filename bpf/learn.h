@@ -65,7 +65,7 @@ INLINE int is_exception(struct packet *p, const struct hints *h)
 
 INLINE void learn_hint(struct packet *p, const struct hints *h)
 {
-	__u64 hash = prefix_hash(client_of(p, h), p->service), word;
+	__u64 hash = client_hash(p, h), word;
 	__u32 index = (__u32)hash & (LEARNED_BUCKETS - 1), now = seconds_now(), longest;
 	struct hint_bucket *bucket = learned.lookup(&index);
 	struct hint *known = find_learned(hash);

@@ -65,7 +65,7 @@ def table_hash(keys: Sequence[int], client: int, index: int) -> tuple[int, int]:
     """Where this gateway keeps a client's hints: 32 bits that choose the place, and 32 of a tag."""
     hashed = _sum(keys[:7], client, index) << 32 | _sum(keys[7:], client, index)
     hashed = (hashed ^ hashed >> 32) * GOLDEN & MASK
-    return hashed & 0xFFFFFFFF, hashed >> 32
+    return hashed >> 32, hashed & 0xFFFFFFFF
 
 
 def _sum(key: Sequence[int], bits: int, last: int) -> int:
