@@ -22,7 +22,8 @@ from steering import SERVICE, a_service, set_state
 
 from accel.answers import Target
 from accel.hint import Hints, QuicId
-from accel.lab import Host, Lab, Topology, web
+from accel.lab import Host, Lab, Topology
+from accel.lab.chain import make_chain
 from accel.lab.daemon import Daemon
 from accel.model import Backend, Mode, Protocol, Service, State
 from accel.server_id import ServerId
@@ -116,7 +117,7 @@ def network() -> Iterator[Network]:
     with ExitStack() as stack:
         lab = stack.enter_context(Lab(Topology(clients=3, gateways=2, near=2, far=2)))
         lab.unwrap(lab.far)
-        web.certificate(lab.folder)
+        make_chain(lab.folder)
         servers = [serve(lab, host, form) for form in FORMS.values() for host in lab.backends]
         for server in servers:
             assert server.stdout is not None

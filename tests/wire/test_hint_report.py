@@ -64,7 +64,7 @@ class Browser:
         self._address = str(address)
         self._session: ssl.SSLSession | None = None
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context.load_verify_locations(lab.folder / "cert.pem")
+        self._context.load_verify_locations(lab.folder / "authority.pem")
         self._context.check_hostname = False
         self._context.maximum_version = version
 
