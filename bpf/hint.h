@@ -20,6 +20,7 @@
 /* In the order of the outcomes of each kind. */
 enum refusal { ADMITTED, EXPIRED, STALE, DOWN, OVERFLOW };
 
+/* A division, so it is read once for a packet. */
 INLINE __u32 seconds_now(void)
 {
 	return bpf_jiffies64() / TICKS_PER_SECOND;
@@ -34,9 +35,9 @@ INLINE int is_attacked(struct packet *p)
 }
 
 /* Bounds that nobody renews hold no longer: without user space hints go on as if there were none. */
-INLINE int is_bounded(const struct hints *h)
+INLINE int is_bounded(const struct packet *p, const struct hints *h)
 {
-	return h->bounded_until > seconds_now();
+	return h->bounded_until > p->seconds;
 }
 
 INLINE struct load *load_of_service(const struct packet *p)
@@ -73,7 +74,7 @@ INLINE int admit(struct packet *p, const struct hints *h, __u64 word)
 		return STALE;
 	if (!is_ready(b))
 		return DOWN;
-	if (is_bounded(h) && !(word & HINT_REQUIRE) && is_over_bound(p, p->number))
+	if (is_bounded(p, h) && !(word & HINT_REQUIRE) && is_over_bound(p, p->number))
 		return OVERFLOW;
 	p->backend = b;
 	return ADMITTED;
@@ -166,7 +167,7 @@ INLINE struct hint *find_of_prefix(const struct packet *p)
 /* The first candidate that is admitted; the outcome, 0 if there was no candidate. */
 INLINE __u32 choose_by_hint(struct packet *p, const struct hints *h)
 {
-	__u32 lifetime, now, first = OUTCOME_NONE + nothing(p);
+	__u32 lifetime, now = p->seconds, first = OUTCOME_NONE + nothing(p);
 	__u64 hash, words[3] = {};
 
 	/* Other services pay for those that have hints as little as can be. */
@@ -174,7 +175,6 @@ INLINE __u32 choose_by_hint(struct packet *p, const struct hints *h)
 		return first;
 	lifetime = p->opens && !p->dry && !is_attacked(p) ? h->lifetime : nothing(p);
 	hash = client_hash(p, h);
-	now = seconds_now();
 	if (h->kinds & HINT_PUSHED)
 		words[0] = read_hint(find_pushed(hash), hash, now, lifetime);
 	if (h->kinds & HINT_LEARNED)

@@ -29,11 +29,11 @@ INLINE void count_load(struct packet *p)
 	__sync_fetch_and_add(&all->flows, 1);
 }
 
-INLINE __u32 budget_of(__u32 number)
+INLINE __u32 budget_of(const struct packet *p, __u32 number)
 {
 	struct warmth *warmth = warmths.lookup(&number);
 
-	return warmth && warmth->until > seconds_now() ? warmth->budget : 0;
+	return warmth && warmth->until > p->seconds ? warmth->budget : 0;
 }
 
 INLINE void spend_budget(const struct packet *p, __u32 number)
@@ -79,7 +79,7 @@ INLINE __u32 find_below_bound(const struct packet *p, __u64 ring, __u32 hash)
 /* Whether there may be a better one than the base choice. */
 INLINE int may_choose_other(const struct packet *p, const struct hints *h, __u32 base)
 {
-	return h->kinds & HINT_WARM || (is_bounded(h) && is_over_bound(p, base));
+	return h->kinds & HINT_WARM || (is_bounded(p, h) && is_over_bound(p, base));
 }
 
 /* In the place of the base choice: one that is below its bound, or that is warmer. */
@@ -88,9 +88,9 @@ INLINE __u32 choose_other(struct packet *p, const struct hints *h, __u64 ring, _
 {
 	__u32 again = (__u64)hash * FLOW_KEY_MIX >> 32,
 	      other = number_in(ring, slot_of(ring, again));
-	int bounded = is_bounded(h), over = bounded && is_over_bound(p, base);
+	int bounded = is_bounded(p, h), over = bounded && is_over_bound(p, base);
 
-	if (!over && (!(h->kinds & HINT_WARM) || budget_of(other) <= budget_of(base)))
+	if (!over && (!(h->kinds & HINT_WARM) || budget_of(p, other) <= budget_of(p, base)))
 		return OUTCOME_NONE;
 	if (bounded && is_over_bound(p, other)) {
 		if (!over)
@@ -172,6 +172,7 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 	if (!ring || !h)
 		return VERDICT_NO_BACKEND;
 	forget_ways(p);
+	p->seconds = seconds_now();
 	if (!whole && is_sampled(p, h))
 		return hand_over_newcomer(p);
 	syn = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
@@ -209,7 +210,7 @@ INLINE int choose_for_newcomer(struct packet *p, const int whole)
 		return GO_ON;
 	if (p->opens && h->kinds & HINT_WARM)
 		spend_budget(p, p->number);
-	if (p->opens && is_bounded(h))
+	if (p->opens && is_bounded(p, h))
 		count_load(p);
 	p->reason = syn ? VERDICT_FORWARD_SYN : VERDICT_FORWARD_NEW;
 	if (!syn || former || p->number != base) {

@@ -40,6 +40,7 @@ struct packet {
 	__u8 outcome;   /* of hints: enum outcome */
 	__u32 service;  /* its index; 0 for none */
 	__u32 guard;    /* of the service; 0 for none */
+	__u32 seconds;  /* of the clock that hints end by, once they are asked */
 	__u32 settled;  /* the bits that say that a flow's word needs nothing more */
 	__u32 number;   /* of the backend */
 	__u32 slot;     /* of the ring; NO_SLOT if it was not asked */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,9 @@ def test_what_runs_per_packet_names_its_licence(name: str) -> None:
     if name.startswith("bpf/"):
         first = (ROOT / name).read_text().splitlines()[0]
         assert first == "// SPDX-License-Identifier: GPL-2.0-only"
+
+
+def test_each_test_module_has_a_name_of_its_own() -> None:
+    """pytest takes the first of two, and an error in place of the other."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from accel.lab.web import certificate
+import certificates
 
 V2, V3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -38,9 +38,9 @@ class Peers:
         curve: str = "",
         offered: ssl.TLSVersion | None = None,
     ) -> None:
-        chain = certificate(folder), folder / "key.pem"
+        certificates.make(folder)
         self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server.load_cert_chain(*chain)
+        self.server.load_cert_chain(folder / "server.pem", folder / "server.key")
         self.server.minimum_version = self.server.maximum_version = version
         self.client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.client.check_hostname = False
@@ -52,9 +52,9 @@ class Peers:
         if curve:
             self.server.set_ecdh_curve(curve)
         if client_certificate:
-            self.client.load_cert_chain(*chain)
+            self.client.load_cert_chain(folder / "client.pem", folder / "client.key")
             self.server.verify_mode = ssl.CERT_REQUIRED
-            self.server.load_verify_locations(chain[0])
+            self.server.load_verify_locations(folder / "ca.pem")
 
     def talk(
         self, session: ssl.SSLSession | None = None, said: bytes = b"GET / HTTP/1.1\r\n\r\n"
