@@ -3,6 +3,7 @@
 # ours brings all of that with it.
 set -eu
 cd /checkout
+grep -qw "$(hostname)" /etc/hosts || echo "127.0.1.1 $(hostname)" >>/etc/hosts # for sudo
 python=python3
 if ! $python -c 'import bcc, grpc, scapy' 2>/dev/null; then
 	export DEBIAN_FRONTEND=noninteractive
