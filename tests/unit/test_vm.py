@@ -149,7 +149,7 @@ def test_a_machine_that_does_not_end_well(
     monkeypatch.setattr(main, "image", lambda: tmp_path / "image")
     monkeypatch.setattr(main, "kvm_works", lambda kernel, folder: False)
     monkeypatch.setattr(main, "need_tools", lambda: None)
-    monkeypatch.setattr(main, "prepare", lambda folder: folder.mkdir() or "")
+    monkeypatch.setattr(main, "prepare", lambda folder, old: folder.mkdir() or "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     fake = tmp_path / "bin" / "qemu-system-x86_64"
     fake.parent.mkdir()

@@ -62,13 +62,9 @@ def main() -> int:
     reports = []
     try:
         with tempfile.TemporaryDirectory(prefix="run-", dir=cache()) as name:
-            disk = Path(name) / "checkout.tar"
-            compiled = Path(name) / "compiled"
-            if problem := prepare(compiled):
-                print(f"nothing is compiled here, each machine will take longer: {problem}")
-            checkout(disk, tests=options.tests, timeout=suite.EACH_SECONDS, compiled=compiled)
+            disks = {old: _checkout(Path(name), options, old) for old in {x.old for x in lines}}
             for line in lines:
-                reports.append(_one(line, [root, disk], Path(name), options))
+                reports.append(_one(line, [root, disks[line.old]], Path(name), options))
                 print(report.text(reports[-1]), flush=True)
     except AccelError as error:
         return _refused(error)
@@ -87,6 +83,14 @@ def _which(tests: Sequence[str]) -> str:
     if tests == suite.TESTS:
         return "all"
     return "--quick" if tests == suite.QUICK else f"--tests {' '.join(tests)}"
+
+
+def _checkout(folder: Path, options: argparse.Namespace, old: bool) -> Path:
+    disk, compiled = folder / f"checkout-{old}.tar", folder / f"compiled-{old}"
+    if problem := prepare(compiled, old=old):
+        print(f"nothing is compiled here, machines will take longer: {problem}", flush=True)
+    checkout(disk, tests=options.tests, timeout=suite.EACH_SECONDS, compiled=compiled)
+    return disk
 
 
 def _one(line: Line, disks: list[Path], folder: Path, options: argparse.Namespace) -> Report:

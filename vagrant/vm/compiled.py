@@ -2,8 +2,7 @@
 long for it.
 
 A machine takes it only where source, limits and bcc are its own (accel/loader.py): with another
-bcc on the host, and on older kernels than 6.0, it compiles by itself. So does
-`accel check` everywhere.
+bcc on the host it compiles by itself. So does `accel check` everywhere.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from accel.placed import Limits
 from accel.source import BPF_DIR
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
-# As on the machines' kernels from 6.0 on.
-_MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250, "LOCAL_COOKIES": 1, "PACKET_COPIES": 1}
+_MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250}
+_BY_KERNEL = ("LOCAL_COOKIES", "PACKET_COPIES")  # 0 on 5.10, 1 on those from 6.0 on
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
 _ALONE: dict[str, dict[str, int]] = {
     "decap.c": decap.defines(2),  # a gateway's IPv4 and IPv6 address
@@ -33,15 +32,19 @@ _ALONE: dict[str, dict[str, int]] = {
 }
 
 
-def prepare(folder: Path) -> str:
-    """Fill `folder` as tests/conftest.py has it. Returns why it could not, "" if it could."""
+def prepare(folder: Path, *, old: bool) -> str:
+    """Fill `folder` as tests/conftest.py has it, for kernels from 6.0 on or for `old` ones.
+
+    Returns why it could not, "" if it could.
+    """
+    machine = _MACHINE | dict.fromkeys(_BY_KERNEL, int(not old))
     jobs: list[Callable[[], object]] = []
     for where, limits in _LIMITS.items():
         (folder / where).mkdir(parents=True, exist_ok=True)
         job = partial(
             compile_source,
             keys=new_flow_keys(folder / where),
-            defines=defines(limits) | _MACHINE,
+            defines=defines(limits) | machine,
             kept=folder / where,
         )
         jobs += [partial(job, part) for part in _PARTS]

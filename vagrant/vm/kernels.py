@@ -24,13 +24,17 @@ _MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """Kernels of one long-term line. `optional`: its suite may be out of reach, or gone."""
+    """Kernels of one long-term line. `optional`: its suite may be out of reach, or gone.
+
+    `old`: before 6.0.
+    """
 
     name: str
     archive: str
     suite: str
     meta: str
     optional: bool = False
+    old: bool = False
 
 
 LINES = (
@@ -40,6 +44,7 @@ LINES = (
         suite="bullseye-security",
         meta="linux-image-amd64",
         optional=True,
+        old=True,
     ),
     Line(
         name="6.1",
