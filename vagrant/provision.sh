@@ -12,8 +12,9 @@ if ! $python -c 'import bcc, grpc, scapy' 2>/dev/null; then
 	make setup
 	python=/checkout/.venv/bin/python
 fi
+mkdir -p /var/cache/accel # what was compiled
 for command in accel=accel.cli.main acceld=accel.control.daemon; do
-	printf '#!/bin/sh\ncd /checkout && exec sudo %s -m %s "$@"\n' $python ${command#*=} \
+	printf '#!/bin/sh\ncd /checkout && exec sudo ACCEL_CACHE=/var/cache/accel %s -m %s "$@"\n' $python ${command#*=} \
 		>/usr/local/bin/${command%=*}
 	chmod +x /usr/local/bin/${command%=*}
 done

@@ -15,7 +15,7 @@ from accel.lab.hosts import INTERFACE, Host
 from accel.lab.network import Lab
 from accel.model import Backend, Mode, Service
 
-_START_SECONDS = 180.0  # an emulated machine compiles for half a minute, and the first hints wait
+_START_SECONDS = 600.0  # a busy emulated machine compiles for minutes, and first writes wait
 _SETTLE_SECONDS = 60.0
 
 

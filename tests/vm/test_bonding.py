@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import Network, ip
+from machine_network import Network, ip
 from steering import a_service, errors, its_backends, spread, url
 
 from accel.errors import HostError

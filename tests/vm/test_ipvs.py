@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from conftest import OTHER, Network
+from machine_network import OTHER, Network
 from steering import SERVICE, a_service, errors, its_backends, spread, url
 
 from accel.lab.load import curl

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from conftest import DEVICES, Network
+from machine_network import DEVICES, Network
 from steering import a_service, errors, its_backends, packets, url
 from under_attack import until
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Network
+from machine_network import Network
 from steering import a_service, errors, its_backends, spread, url
 
 from accel.lab.load import curl

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import LACKING, Network
+from machine_network import LACKING, Network
 from steering import SERVICE, a_service, errors, its_backends, set_state, spread, url
 
 from accel.lab.kept import KeptFlows

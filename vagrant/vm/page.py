@@ -55,6 +55,22 @@ _INTRODUCTION = (
     " is changed and nothing is left; KERNELS='all pair' for every machine. It keeps consoles in"
     " `~/.cache/accel-vm/consoles`.",
     "",
+    "## bcc",
+    "Of bcc the gateway uses the compiler, and nothing else: `BPF(text=...)`, the bytecode, the"
+    " names of programs and maps, and the classes of maps' values, all in `accel/compiler.py`."
+    " Maps are made, and programs loaded, attached and pinned by `bpf(2)`. No kernel headers, no"
+    " BTF of the compiler's and no kernel functions are asked of it, and helpers that old ones do"
+    " not name are called by number (`bpf/helpers.h`), so that one source serves all.",
+    "",
+    "| bcc | LLVM | of | tried |",
+    "| --- | --- | --- | --- |",
+    "| 0.26 | 14 | Debian 12 | everything on this page |",
+    "| 0.31 | 19 | Debian 13 | each program compiled there, and loaded on 6.18: all but the"
+    " guard's `opening`, which the verifier finds too large |",
+    "| 0.18 | 11 | Ubuntu 22.04, tried as Debian 11 has it | the same: all but `opening`, `hinted`"
+    " (too large as well) and `accept_cookie`, which its compiler does not survive |",
+    "| 0.29 | 18 | Ubuntu 24.04 | not tried: its packages were out of reach |",
+    "",
     "## Features",
     "A row is a `Feature` of `accel/features.py`, with a probe that does the thing.",
     "",

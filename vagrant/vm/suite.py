@@ -31,5 +31,5 @@ VAGRANT = (  # and the demo
     "tests/unit/test_features.py",
     "tests/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
 )
-EACH_SECONDS = 400  # a test, and what sets it up
-ALL_SECONDS = 1800  # a machine, from its start
+EACH_SECONDS = 600  # a test, and what sets it up
+ALL_SECONDS = 3600  # a machine, from its start
