@@ -16,9 +16,10 @@ from pathlib import Path
 
 from accel.errors import HostError, InvalidError
 from vagrant.vm import modules
-from vagrant.vm.run import cache, run
+from vagrant.vm.run import cache, need_space, run
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_NEEDED_MB = 900  # packages, and all modules unpacked; 40 afterwards
 _MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org")
 
 
@@ -100,7 +101,7 @@ def fetch(line: Line, *, refresh: bool = False) -> Kernel:
     """From the cache, or from the suite. Raises SuiteError and HostError."""
     folder = cache() / "kernels" / line.name
     if refresh or not (folder / "release").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        need_space(folder.parent, _NEEDED_MB)
         with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as name:
             made = _make(line, Path(name))
             shutil.rmtree(folder, ignore_errors=True)
