@@ -19,7 +19,7 @@ from vagrant.vm import modules
 from vagrant.vm.run import cache, need_space, run
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_NEEDED_MB = 900  # packages, and all modules unpacked; 40 afterwards
+_NEEDED_MB = 900  # packages, and all modules unpacked; 25 afterwards
 _MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org")
 
 
