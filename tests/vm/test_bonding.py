@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from machine_network import Network, ip
 from steering import a_service, errors, its_backends, spread, url
 
-from accel.errors import HostError
+from accel.errors import HostError, NotFoundError
 from accel.lab.hosts import INTERFACE
 from accel.lab.load import curl
 from accel.model import Mode
@@ -42,6 +43,8 @@ def bonded(network: Network, request: pytest.FixtureRequest) -> Iterator[Network
     except HostError as error:
         pytest.skip(f"no XDP on bonds in this kernel: {error.message}")
     finally:
+        with suppress(NotFoundError):  # the next bond is not to be attached by itself
+            client.detach("bond")
         gateway.run(["ip", "link", "delete", "bond"], check=False)
         gateway.run(["ip", "link", "delete", SECOND], check=False)
         move(network, INTERFACE)
