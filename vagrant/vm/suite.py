@@ -19,7 +19,6 @@ TESTS = (
     *QUICK,
     "tests/vm",
     "tests/datapath/test_forward.py",
-    "tests/datapath/test_decap.py",
     "tests/datapath/test_guard_auth.py",
     "tests/datapath/test_guard_cookie_local.py",
     "tests/control/test_real.py::test_an_applied_service_steers_and_survives_kill",
