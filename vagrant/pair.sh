@@ -8,7 +8,7 @@ case $1 in
 gateway)
 	accel service list >/dev/null 2>&1 ||
 		setsid acceld --interface eth1 </dev/null >/var/log/acceld.log 2>&1 &
-	tries=180
+	tries=600
 	until accel service list >/dev/null 2>&1; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || { cat /var/log/acceld.log >&2; exit 1; }
@@ -24,7 +24,11 @@ gateway)
 		    backends:
 		      - {name: backend, address: $network.20}
 	YAML
-	accel apply -f /tmp/api.yaml
+	tries=10 # a busy machine is still compiling, and does not answer in time
+	until accel apply -f /tmp/api.yaml; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || exit 1
+	done
 	;;
 backend)
 	ip netns add client 2>/dev/null || true
@@ -40,7 +44,7 @@ backend)
 	systemctl start nginx
 	setsid accel backend run --interface eth1 --allow $network.10/32 \
 		</dev/null >/var/log/accel-backend.log 2>&1 &
-	tries=180
+	tries=600
 	until grep -q unwrapping /var/log/accel-backend.log; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || { cat /var/log/accel-backend.log >&2; exit 1; }
