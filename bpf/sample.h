@@ -39,8 +39,7 @@ INLINE __u32 copy_payload(const struct packet *p, __u32 header, void *to)
 	if (size > SAMPLE_PAYLOAD)
 		size = SAMPLE_PAYLOAD;
 	last = (size - 1 + nothing(p)) & 0x7ff;
-	if (!PACKET_COPIES || last >= SAMPLE_PAYLOAD ||
-	    bpf_xdp_load_bytes(p->ctx, at, to, last + 1))
+	if (!PACKET_COPIES || last >= SAMPLE_PAYLOAD || load_bytes(p->ctx, at, to, last + 1))
 		return 0;
 	return last + 1;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,15 @@ def test_constants_are_the_plain_numbers_of_a_header() -> None:
     assert flow["LIFETIME"] < flow["AGES"] - 1, "or a dead flow's age turns over unswept"
     assert packet["NO_SLOT"] == 0xFFFFFFFF
     assert "INLINE" not in packet
+
+
+def test_helpers_are_those_that_old_compilers_name() -> None:
+    """bcc 0.18 compiles a call of these; others go by number (bpf/helpers.h)."""
+    named = {
+        *("csum_diff", "get_prandom_u32", "get_smp_processor_id", "jiffies64", "redirect"),
+        *("ktime_get_coarse_ns", "ktime_get_ns", "skb_load_bytes_relative", "tcp_gen_syncookie"),
+        *("sk_release", "skc_lookup_tcp", "skc_to_tcp_sock", "xdp_adjust_head", "xdp_adjust_tail"),
+        "sk_assign_tcp_reqsk",  # our own, for a kernel function (accel/kfunc.py)
+    }
+    text = "".join(path.read_text() for path in BPF_DIR.glob("*.[ch]"))
+    assert set(re.findall(r"\bbpf_(\w+)\((?!\))", text)) <= named

@@ -65,10 +65,10 @@ _INTRODUCTION = (
     "| bcc | LLVM | of | tried |",
     "| --- | --- | --- | --- |",
     "| 0.26 | 14 | Debian 12 | everything on this page |",
-    "| 0.31 | 19 | Debian 13 | each program compiled there, and loaded on 6.18: all but the"
-    " guard's `opening`, which the verifier finds too large |",
-    "| 0.18 | 11 | Ubuntu 22.04, tried as Debian 11 has it | the same: all but `opening`, `hinted`"
-    " (too large as well) and `accept_cookie`, which its compiler does not survive |",
+    "| 0.31 | 19 | Debian 13 | each program compiled there, and loaded on 6.18: all of them |",
+    "| 0.18 | 11 | Ubuntu 22.04, tried as Debian 11 has it | the same: all but `hinted`, which the"
+    " verifier finds too large, and `accept_cookie`, which its compiler does not survive: no hints,"
+    " and no backends in guard mode cookie-backend |",
     "| 0.29 | 18 | Ubuntu 24.04 | not tried: its packages were out of reach |",
     "",
     "## Features",
