@@ -139,7 +139,7 @@ class Hints:
     longest: int = LONGEST
     holdout: float = 2.0
     bound: float = 1.5
-    floor: int = 10
+    floor: int = 100
     quic: tuple[QuicId, ...] = field(default=(), metadata={"of": QuicId})
     sample: float = 1.0
 

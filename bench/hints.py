@@ -73,7 +73,8 @@ def run() -> Iterator[Result]:
         )
         _push(hinted, _CLIENTS)
         _push(crowded, _MILLION)
-        yield from _hits(harness, plain, hinted, crowded)
+        yield from _hits(harness, plain, hinted)
+        yield from _openings(harness, plain, hinted)
         yield from _known(harness, plain, hinted)
         yield from _flat(harness, stack, crowded)
         yield from _misses(harness, plain, stack)
@@ -101,11 +102,29 @@ def _new(ours: Ours, new: _New, clients: int, *, outcome: HintOutcome | None = N
     )  # fmt: skip
 
 
+def _openings(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
+    """A TCP connection as it opens, SYN and first ACK: one of them stores the flow, either way."""
+    sides = ((plain, None, "FORWARD_NEW"), (hinted, HintOutcome["PUSHED"], "FORWARD_FLOW"))
+    runs = []
+    for ours, outcome, verdict in sides:
+        syn = _new(ours, _NEW[0], _CLIENTS, outcome=outcome)
+        syn.before = partial(ours.path._maps.words("flows").fill, 0)
+        ack = replace(syn, frame=_ACK, before=None, rounds=[])
+        ack.seen = partial(ours.seen, Verdict[verdict])
+        runs += [syn, ack]
+    costs = _measure(harness, runs)
+    without, hit = costs[0] + costs[1], costs[2] + costs[3]
+    yield result(
+        "hint_hit_tcp", float(np.median(hit / without)), "of no hints", most=1.15, rounds=ROUNDS,
+        note=f"SYN and first ACK: {np.median(hit):.0f} of {np.median(without):.0f} ns",
+    )  # fmt: skip
+
+
 def _counted(ours: Ours, index: int, outcome: HintOutcome) -> int:
     return ours.path.hints.counts(index).outcomes[outcome]
 
 
-def _hits(harness: Harness, plain: Ours, hinted: Ours, crowded: Ours) -> Iterator[Result]:
+def _hits(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
     for new in _NEW:
         runs = [
             _new(plain, new, _CLIENTS),

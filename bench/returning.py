@@ -30,7 +30,7 @@ _KINDS = {
 }
 _BARRED = "rsa3072"
 _FAR_SECONDS, _FAR_ROUNDS, _FAR_CLIENTS = 0.02, 4, 25
-_HINTS = {"5tuple": UNHINTED, "learned": Hints(learn=Learn.ALL, holdout=0, floor=100)}
+_HINTS = {"5tuple": UNHINTED, "learned": Hints(learn=Learn.ALL, holdout=0)}
 
 
 @dataclass(kw_only=True)

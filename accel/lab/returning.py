@@ -21,7 +21,7 @@ from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.model import Backend, Mode, Protocol, Service
 
 NAME, ADDRESS = "tickets-v4", ip_address("198.51.100.9")
-HINTS = Hints(learn=Learn.ALL, holdout=0, floor=100)  # so few clients are no load
+HINTS = Hints(learn=Learn.ALL, holdout=0)
 _CLIENTS = 60
 _RETURNS = 4  # of each client in the two phases that are compared
 _HEADER = ("phase", "connections", "failed", "resumed", "connect", "handshake", "answer", "in all")
@@ -79,7 +79,7 @@ class Returning:
             f" one of {len(self._hosts)} backends is the right one."
         )
         self._daemon.client.update_service(NAME, hints=HINTS)
-        say(f"Hints on, while it runs: accel hint set {NAME} --learn all --holdout 0 --floor 100")
+        say(f"Hints on, while it runs: accel hint set {NAME} --learn all --holdout 0")
         self._come("hints on, first time", 1)
         after = self._come("hints on", _RETURNS)
         say(
