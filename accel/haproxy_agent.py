@@ -17,7 +17,7 @@ from pathlib import Path
 
 from accel.errors import AccelError, HostError
 from accel.haproxy import COMMAND, garbage, warm_budget
-from accel.hinting import HintClient
+from accel.hint_client import HintClient
 
 INTERVAL = 0.5  # seconds: a report is believed for two
 REPORT_SECONDS = 1.0  # what is later is of no use

@@ -39,7 +39,7 @@ class HintNews:
 
 
 class PushedClient(Client):
-    """As Client. accel.hinting.HintClient is what agents use: it keeps trying."""
+    """As Client. accel.hint_client.HintClient is what agents use: it keeps trying."""
 
     def apply_hints(self, requests: Iterable[Any]) -> Iterator[Any]:
         """ApplyHintsRequest to ApplyHintsResponse, in order, as they are done."""

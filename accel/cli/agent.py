@@ -15,7 +15,7 @@ from accel.errors import InvalidError
 from accel.model import check_name
 
 if TYPE_CHECKING:
-    from accel.hinting import HintClient
+    from accel.hint_client import HintClient
 
 
 def register(commands: Commands) -> None:
@@ -94,7 +94,7 @@ def _gateways(options: argparse.Namespace) -> list[tuple[str, Callable[[], HintC
         raise InvalidError("--socket", "takes no --gateway beside it", hint="give one of them")
     files = tls.certificates(options) if options.gateways else None
     from accel.haproxy_agent import REPORT_SECONDS
-    from accel.hinting import HintClient
+    from accel.hint_client import HintClient
 
     targets: list[Path | str] = options.gateways or [connect.socket_path(options)]
     return [

@@ -16,7 +16,7 @@ from objects import web
 
 from accel.channel import Certificates
 from accel.errors import InvalidError
-from accel.hinting import HintClient
+from accel.hint_client import HintClient
 
 MANY = [ip_address((10 << 24) + i) for i in range(40_000)]
 

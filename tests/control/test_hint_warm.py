@@ -11,7 +11,7 @@ from here import Here, details_of
 
 from accel.errors import HostError, NotFoundError
 from accel.hint import Hints
-from accel.hinting import HintClient
+from accel.hint_client import HintClient
 from accel.messages import of_service
 from accel.model import Protocol, Service, parse_address
 from accel.v1 import gateway_pb2, hint_pb2, hint_pb2_grpc, model_pb2

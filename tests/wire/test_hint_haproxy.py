@@ -22,7 +22,7 @@ from under_attack import until
 
 from accel.answers import Target
 from accel.hint import Hints, Shard, ShardKey
-from accel.hinting import HintClient
+from accel.hint_client import HintClient
 from accel.lab import Host, Lab, Topology, web
 from accel.lab.daemon import Daemon
 from accel.lab.haproxy import Haproxy

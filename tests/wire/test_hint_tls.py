@@ -15,7 +15,7 @@ from under_attack import until
 from accel.guard import Guard, Policy
 from accel.hint import UNHINTED, Affinity, Hints, Learn
 from accel.hint_answers import HintKind, HintStats
-from accel.hinting import HintClient
+from accel.hint_client import HintClient
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway

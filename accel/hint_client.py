@@ -1,7 +1,7 @@
 """What an agent tells a gateway: hints, and how many warm connections a backend has.
 
     from pathlib import Path
-    from accel.hinting import HintClient
+    from accel.hint_client import HintClient
 
     with HintClient(Path("/run/accel/accel.sock")) as gateway:
         done = gateway.push("api", {"192.0.2.7": "b1", "2001:db8:7::/48": "b2"}, lifetime=3600)
@@ -23,10 +23,10 @@ from typing import Any, Self
 
 import grpc
 
-from accel import hint_requests
+from accel import hint_packing
 from accel.channel import Certificates, open_channel
 from accel.errors import AccelError, InvalidError, UnreachableError
-from accel.hint_requests import Client, Request, Terms
+from accel.hint_packing import Client, Request, Terms
 from accel.reach import unreachable
 from accel.remote_errors import from_call
 from accel.v1 import hint_pb2 as pb
@@ -116,11 +116,11 @@ class HintClient:
         A hint that is wrong is refused by itself, and is in the answer's `errors`.
         """
         terms = Terms(lifetime=lifetime, longest=longest, require=require)
-        return self._apply(hint_requests.to_set(service, hints, terms))
+        return self._apply(hint_packing.to_set(service, hints, terms))
 
     def remove(self, service: str, clients: Iterable[Client]) -> Applied:
         """The hints of these clients and prefixes end, if there are any."""
-        return self._apply(hint_requests.to_remove(service, clients))
+        return self._apply(hint_packing.to_remove(service, clients))
 
     def report_warm(self, service: str, budgets: Mapping[str, int]) -> None:
         """How many connections these backends have open and idle, to what is behind them.

@@ -15,8 +15,8 @@ import pytest
 
 from accel.channel import open_channel
 from accel.errors import HostError, InvalidError, NotFoundError, UnreachableError
-from accel.hint_requests import ENTRIES
-from accel.hinting import HintClient, Refused
+from accel.hint_client import HintClient, Refused
+from accel.hint_packing import ENTRIES
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
 
