@@ -219,11 +219,9 @@ class MapSet:
     def load(self) -> int:
         """The gateway's program over these maps; its file descriptor."""
         try:
-            program = self.compiled.load(PROGRAMS[0], maps=self.fds)
+            return self.compiled.load(PROGRAMS[0], maps=self.fds)
         finally:
             self.compiled.close()
-        self._put_program(PROGRAMS[0], program)
-        return program
 
     def load_guard(self) -> None:
         """Compile the guard's programs, and let the gateway hand packets over to them.

@@ -24,6 +24,7 @@ class Programs:
         self.chosen = maps.load()
         self.links = Links(maps.folder)
         self._variants = {PROGRAMS[0]: self.chosen}
+        self._handed_back_to = self.chosen
         self._preparing = Lock()
         self._has_guard = False
         self._active = False
@@ -55,13 +56,13 @@ class Programs:
         """Attach the variant that looks for these."""
         if hints:
             self.prepare_hints(prefixes=prefixes)
-        plain = "hinted" if hints else PROGRAMS[0]
-        prefixed = "listed_hinted" if hints else "listed"
-        chosen = self.prepare(prefixed if prefixes else plain)
+        plain = chosen = self.prepare("hinted" if hints else PROGRAMS[0])
+        if prefixes:
+            chosen = self.prepare("listed_hinted" if hints else "listed")
         if chosen != self.chosen:
-            self._maps.hand_back_to(self.prepare(plain))
-            self.chosen = chosen
+            self.chosen, self._handed_back_to = chosen, plain
             if self._active:
+                self._maps.hand_back_to(plain)
                 self.links.replace(chosen)
 
     def activate(self) -> None:
@@ -72,6 +73,8 @@ class Programs:
         former = [folder for folder in former if folder != self._maps.folder]
         for folder in former:
             self.links.move_from(Links(folder))
+        # Not before: an earlier program that is attached hands packets over, too.
+        self._maps.hand_back_to(self._handed_back_to)
         self.links.replace(self.chosen)
         for folder in former:
             remove_folder(folder)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hinting import Hinted, syn
 from packets import LINK, tcp, to_api
 from rig import KEPT, LIMITS, Rig
 from world import WAYS, World
 
 from accel.datapath import DataPath
 from accel.placed import Limits
+from accel.prefix_list import Prefixes
 
 POOL = WAYS["pool"]
 TCP4 = "pool-tcp4"
@@ -72,6 +75,28 @@ def test_flows_counts_and_services_are_adopted(root: Path) -> None:
         assert packets == len(went)
     finally:
         datapath.destroy()
+
+
+def test_a_start_leaves_what_is_attached_as_it_is(root: Path) -> None:
+    """Until the new daemon is in step: what is handed back goes on with the program of before."""
+    attached = DataPath.open(root, LIMITS, KEPT)
+    try:
+        rig = Rig(attached)
+        hinted = Hinted(rig)
+        attached.put_prefixes(Prefixes.of([(ip_network("203.0.113.0/24"), False)]), only=True)
+        hinted.use()
+        base, _ = hinted.chosen(syn())
+        wanted = next(number for number in hinted.numbers if number != base)
+        hinted.push(wanted)
+        assert hinted.chosen(syn()) == (wanted, "PUSHED")
+        started = DataPath.open(root, LIMITS, KEPT)
+        try:
+            assert started.adopted
+            assert hinted.chosen(syn()) == (wanted, "PUSHED")
+        finally:
+            started.close()
+    finally:
+        attached.destroy()
 
 
 def test_what_differs_is_written(root: Path) -> None:

@@ -34,6 +34,7 @@ from accel.verdicts import Verdict
 PORT = 7000
 PORTS = itertools.count(20000)  # each connection's own: those of a former one go by it
 MEGABYTE = 1 << 20
+SECONDS = 60
 INDEX = {4: 1, 6: 2}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 TIMESTAMPS, SACK, SCALE, ECN = 1, 2, 4, 8  # TCPI_OPT_* of linux/tcp.h
@@ -126,7 +127,7 @@ def listening(host: Host, version: int, buffer: int = 0) -> Iterator[socket.sock
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         made.bind((str(SERVICE[version]), PORT))
         made.listen()
-        made.settimeout(10)
+        made.settimeout(SECONDS)
         yield made
 
 
@@ -137,13 +138,13 @@ def connect(
     with client_host.namespace.entered():
         client = socket.socket(FAMILY[version])
     with client:
-        client.settimeout(10)
+        client.settimeout(SECONDS)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         client.bind(("", port or next(PORTS)))
         client.connect((str(SERVICE[version]), PORT))
         server, _ = listener.accept()
         with server:
-            server.settimeout(10)
+            server.settimeout(SECONDS)
             for source, sink in ((client, server), (server, client)):
                 sending = threading.Thread(target=source.sendall, args=(bytes(size),))
                 sending.start()
@@ -405,15 +406,15 @@ def test_acceld_announces_what_the_kernel_keeps(
         assert ends.server_scales[1] == announced().scale
 
 
-@pytest.mark.parametrize(("client", "buffer"), [(2, 4096), (3, 1 << 20)])
+@pytest.mark.parametrize(("client", "buffer", "size"), [(2, 4096, 1 << 16), (3, 1 << 20, MEGABYTE)])
 def test_a_listener_with_a_buffer_of_its_own_is_no_trap(
-    daemon: tuple[Daemon, list[Host]], client: int, buffer: int
+    daemon: tuple[Daemon, list[Host]], client: int, buffer: int, size: int
 ) -> None:
     """The kernel computes another scale for it, which nobody tells: so none is announced."""
     running, clients = daemon
     guard_all(running, Policy.OFF)
     with listening(running.host, 4, buffer) as listener:
         guard_all(running, Policy.ALWAYS)  # what is there is looked at before anything is answered
-        ends = connect(clients[client], listener, 4, MEGABYTE)
+        ends = connect(clients[client], listener, 4, size)
     assert ends.server_options == TIMESTAMPS | SACK
     assert ends.client_scales == ends.server_scales == (0, 0)

@@ -14,6 +14,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
 from steering import SERVICE, a_service, errors, its_backends, packets, url
+from under_attack import until
 
 from accel.lab import INTERFACE, Host, Lab, Topology
 from accel.lab.daemon import Daemon
@@ -159,7 +160,8 @@ def test_upload_over_a_link_whose_width_only_its_router_knows(
     daemon.apply([service], its_backends(service, lab.far, mode, outer=outer))
     assert daemon.client.backend(service.name, lab.far[0].name).hop.mtu == 1500
     assert upload(lab, client, service) == f"{MEGABYTE}\n"
-    assert daemon.client.backend(service.name, lab.far[0].name).hop.mtu == NARROW
+    backend = service.name, lab.far[0].name
+    until(lambda: daemon.client.backend(*backend).hop.mtu == NARROW, "what the router said")
     assert mtu_of(client, service.address) == NARROW - overhead(mode, outer)
 
 
