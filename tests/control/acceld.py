@@ -88,7 +88,7 @@ class Acceld:
     def fails(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, which is to come by itself."""
         return subprocess.run(
-            self.command(*options), capture_output=True, text=True, timeout=20, check=False
+            self.command(*options), capture_output=True, text=True, timeout=120, check=False
         )
 
     def log(self) -> str:
@@ -107,4 +107,4 @@ class Running:
     def terminate(self) -> int:
         """SIGTERM, and the exit code that follows."""
         self.process.terminate()
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=120)
