@@ -100,7 +100,8 @@ def choose(names: Sequence[str]) -> list[Line]:
 def fetch(line: Line, *, refresh: bool = False) -> Kernel:
     """From the cache, or from the suite. Raises SuiteError and HostError."""
     folder = cache() / "kernels" / line.name
-    if refresh or not (folder / "release").exists():
+    kept = folder / "kept-modules"
+    if refresh or not kept.exists() or kept.read_text().split() != list(modules.WANTED):
         need_space(folder.parent, _NEEDED_MB)
         with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as name:
             made = _make(line, Path(name))
@@ -124,6 +125,7 @@ def _make(line: Line, work: Path) -> Path:
     modules.cut(unpacked, trees[0], kept / "lib/modules" / release)
     shutil.copyfile(images[0], kept / "vmlinuz")
     (kept / "release").write_text(f"{release}\n")
+    (kept / "kept-modules").write_text("\n".join(modules.WANTED))
     return kept
 
 

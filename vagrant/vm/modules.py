@@ -12,10 +12,11 @@ from vagrant.vm.run import run
 # Those that a kernel has built in, or does not have at all, are left out.
 _BOOT = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay")
 _NETWORK = (
-    *("virtio_net", "veth", "bridge", "dummy", "8021q", "bonding", "macvlan", "vrf"),
+    *("virtio_net", "veth", "bridge", "dummy", "8021q", "bonding", "macvlan", "vrf", "tun"),
     *("ipip", "sit", "ip6_tunnel", "fou", "fou6", "sch_netem", "sch_ingress"),
     *("ip_vs", "ip_vs_rr", "ip_vs_mh", "tcp_diag"),
 )
+WANTED = (*_BOOT, *_NETWORK)
 _SUFFIXES = (".ko", ".ko.xz", ".ko.zst")
 
 
@@ -25,7 +26,7 @@ def cut(root: Path, tree: Path, kept: Path) -> None:
     assert base.is_relative_to(root)
     run(["depmod", "-b", base, tree.name], what="depmod")
     needs = _needs(tree / "modules.dep")
-    wanted = [name for name in (*_BOOT, *_NETWORK) if name in needs]
+    wanted = [name for name in WANTED if name in needs]
     paths = {path for name in wanted for path in needs[name]}
     for path in sorted(paths):
         _copy(tree / path, kept / path)
