@@ -12,7 +12,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
 ln -sf /proc/self/fd /dev/fd
 hostname accel
 ip link set lo up
-modprobe -qa virtio_net fou # those that nothing asks for by name
+modprobe -qa virtio_net fou tun # those that nothing asks for by name
 ulimit -l unlimited # a map counts as locked memory before 5.11
 stty -F /dev/ttyS1 raw -echo
 exec </dev/null >/dev/ttyS1 2>&1
