@@ -96,7 +96,8 @@ def page(reports: Sequence[Report], *, which: str) -> str:
         " refused with the kernel that has it, and the rest works.",
         "",
         "## Tests",
-        "The last run on every kernel" + ("." if which == "all" else f", with `{which}`."),
+        "The last run on every kernel" + ("." if which == "all" else f", with `{which}`.")
+        + " The host may have done other work meanwhile: its CPU time is what an idle one takes.",
         "",
         f"| Tests | {' | '.join(heads)} |",
         f"| --- |{rule * len(reports)}",
