@@ -16,7 +16,7 @@ from accel.lab.network import Lab
 from accel.model import Backend, Mode, Service
 
 _START_SECONDS = 600.0  # a busy emulated machine compiles for minutes, and first writes wait
-_SETTLE_SECONDS = 60.0
+_SETTLE_SECONDS = 300.0
 
 
 class Daemon:
