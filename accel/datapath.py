@@ -356,6 +356,7 @@ class DataPath:
     def reset_backend(self, number: int) -> None:
         """Zero the counters of a number that is given out anew."""
         self._counters.reset_backend(number)
+        self.hints.loads.begin_backend(number)
 
     def reset_service(self, index: int) -> None:
         """Zero the counters of an index that is given out anew."""

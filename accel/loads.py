@@ -43,6 +43,10 @@ class Loads:
         self._words[numbers, 0] = pairs.view(np.uint64)[:, 0]
         self._loads[self._first_service + placed.index, 0] = 0
 
+    def begin_backend(self, number: int) -> None:
+        """It has no bound until the next second begins, which knows of it."""
+        self._loads[number] = (0, _MOST, 0, 0)
+
     def of(self, index: int, number: int) -> tuple[int, int]:
         """New flows of a service's backend in the running second, and how many there may be now."""
         flows, limit, part, _ = map(int, self._loads[number])

@@ -24,6 +24,8 @@ def channel_to(socket: Path) -> Any:
     return grpc.insecure_channel(
         f"unix:{socket}",
         options=[
+            # Of its own: one that was left over knows of a daemon that is gone.
+            ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 20),
             ("grpc.max_reconnect_backoff_ms", 50),
             ("grpc.max_receive_message_length", -1),

@@ -208,3 +208,14 @@ def test_hints_come_before_warmth(hinted: Hinted) -> None:
     assert hinted.chosen(syn()) == (wanted, "PUSHED")
     assert hinted.seen(Kind.PUSHED)
     assert hinted.went(ack(port=9)) in hinted.numbers
+
+
+def test_a_backend_that_has_just_come_is_not_at_its_bound(hinted: Hinted) -> None:
+    """Its share is known when the next second begins; till then the base choice holds."""
+    hinted.use(affinity=Affinity.CLIENT, bound=1.5, floor=1)
+    hinted.rig.datapath.tick()
+    base, _ = hinted.chosen(syn())
+    hinted.rig.words("loads").reshape(-1, 2)[base] = 0
+    assert hinted.chosen(syn()) != (base, "BASE")
+    hinted.rig.datapath.reset_backend(base)
+    assert hinted.chosen(syn()) == (base, "BASE")
