@@ -19,11 +19,11 @@ from accel.source import read_constants
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 11
-_STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
+STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them
 _FULL = 1 << 20  # packets after which all that there is room for has been met
 _PACKETS = 1 << 16  # of a round
-_MET = 0.96  # at 512k flows 1 to 3 % find their bucket of the flow cache full
+MET = 0.96  # at 512k flows 1 to 3 % find their bucket of the flow cache full
 _SLICE = 1 << 13  # packets in one system call: about a millisecond, which is often undisturbed
 _WORDS = read_constants(str(HERE / "wrapper.c"))["WORDS"]
 FRAME = 14 + 8 * _WORDS  # bytes of every packet
@@ -67,7 +67,7 @@ class Harness:
     def __init__(self) -> None:
         self._compiled = compile_bpf(HERE / "wrapper.c")
         self.wrappers = self.load("wrapper"), self.load("wrapper_of_answers")
-        self.nothing = self.load("nothing")
+        self.nothing = self.load("untouched")
         self._programs = self._compiled.map_fd("programs")
         self._run = mmap.mmap(self._compiled.map_fd("runs"), mmap.PAGESIZE)
 
@@ -103,7 +103,7 @@ class Harness:
     def _slice(self, run: Run) -> float:
         if run.before:
             run.before()
-        return self.go(run, _SLICE // 2, step=_STEP if run.flows else 1)
+        return self.go(run, _SLICE // 2, step=STEP if run.flows else 1)
 
     def go(self, run: Run, packets: int, *, step: int = 1) -> float:
         """Run so many packets, go on where the last round ended, and return ns per packet."""
@@ -131,12 +131,12 @@ class Harness:
     def _round(self, run: Run) -> float:
         if run.before:
             run.before()
-        step = _STEP if run.flows else 1
+        step = STEP if run.flows else 1
         warm_up = min(max(run.flows, _WARM_UP), _FULL) if run.flows != 1 else _SLICE
         self.go(run, warm_up, step=step)
         before = run.seen() if run.seen else 0
         took = [self.go(run, _SLICE, step=step) for _ in range(_PACKETS // _SLICE)]
-        if run.seen and (met := run.seen() - before) < _MET * _PACKETS:
+        if run.seen and (met := run.seen() - before) < MET * _PACKETS:
             raise AssertionError(f"only {met} of {_PACKETS} packets met what they were to meet")
         return min(took)
 

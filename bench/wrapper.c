@@ -2,7 +2,7 @@
 /*
  * What BPF_PROG_TEST_RUN repeats: the packet is made anew, as the next flow's, then the program
  * under test is called. A tail call does not come back, so what that program did to the packet
- * is undone at the start of the next run. `nothing` is the program that shows what all that costs.
+ * is undone at the start of the next run. `untouched` is the program that shows what all that costs.
  */
 #include "../bpf/headers.h"
 #include "../bpf/packet.h"
@@ -101,7 +101,7 @@ int wrapper_of_answers(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-int nothing(struct xdp_md *ctx)
+int untouched(struct xdp_md *ctx)
 {
 	return XDP_PASS;
 }
