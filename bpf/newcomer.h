@@ -157,8 +157,8 @@ INLINE void forget_ways(struct packet *p)
 /*
  * What opens a connection follows hints, and is stored then, unless they have led to nothing else
  * than the base choice. TCP that does not open one comes after a SYN that is not stored, so it went
- * by the base choice: so does this. Without
- * `whole`, what would make the program too large for the verifier is handed over.
+ * by the base choice: so does this. Without `whole`, what would make the program too large for the
+ * verifier is handed over.
  */
 INLINE int choose_for_newcomer(struct packet *p, const int whole)
 {
