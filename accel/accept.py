@@ -20,11 +20,11 @@ import numpy as np
 
 from accel import features, kfunc, syscall
 from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.datapath.guard.actions import Stance
 from accel.errors import HostError, NotFoundError
-from accel.guard import Stance
-from accel.guard_secret import GENERATIONS, Key
 from accel.kernel_types import function_id
 from accel.loader import compile_bpf
+from accel.model.guard_secret import GENERATIONS, Key
 from accel.record_reader import RecordReader
 from accel.source import BPF_DIR, read_constants
 

@@ -6,10 +6,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from accel.hint import Kind
 from accel.hint_outcomes import HintOutcome
 from accel.hint_values import Seen, Standing
-from accel.model import Mode, State
+from accel.model.backend import Mode, State
+from accel.model.hints import Kind
 
 
 class Refusal(enum.IntEnum):

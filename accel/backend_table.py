@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from accel import image
-from accel.placed import PlacedBackend
+from accel.model.placement import PlacedBackend
 
 WORDS = 8  # of struct backend
 _HOP = 2  # the one with ifindex, 0 for no next hop

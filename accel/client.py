@@ -12,8 +12,18 @@ from typing import Any, Self
 
 import grpc
 
-from accel import guard_answers, hint_answers, hint_report, messages
-from accel.answers import (
+from accel import guard_answers, messages
+from accel.errors import AccelError
+from accel.guard_answers import GuardSample, GuardStatus
+from accel.model import hint_report, hint_results
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode, State
+from accel.model.guard import Guard
+from accel.model.hint_report import HintReport
+from accel.model.hint_results import HintStats
+from accel.model.hints import Hints, Shard
+from accel.model.quic import ServerIds
+from accel.model.results import (
     Attached,
     Change,
     Event,
@@ -23,16 +33,9 @@ from accel.answers import (
     Status,
     Target,
 )
-from accel.errors import AccelError
-from accel.guard import Guard
-from accel.guard_answers import GuardSample, GuardStatus
-from accel.hint import Hints, Shard
-from accel.hint_answers import HintStats
-from accel.hint_report import HintReport
-from accel.model import Address, Backend, Mode, Protocol, Service, State
+from accel.model.service import Protocol, Service
 from accel.reach import unreachable
 from accel.remote_errors import from_call
-from accel.server_id import ServerIds
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import (
     gateway_pb2_grpc,
@@ -247,7 +250,7 @@ class Client:
     def hint_stats(self, service: str = "") -> list[HintStats]:
         """Of `service`, or of all that have hints."""
         request = hint_pb2.GetHintStatsRequest(service=service)
-        return hint_answers.stats(self._call(self._hints.GetHintStats, request).services)
+        return hint_results.stats(self._call(self._hints.GetHintStats, request).services)
 
     def set_shard(
         self,

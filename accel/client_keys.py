@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from accel.hint import UNHINTED
 from accel.image import Words
 from accel.leading import cut_off, prefix_hash
+from accel.model.hints import UNHINTED
 
 _ALL = np.array([(1 << 64) - 1], np.uint64)
 _BITS, _V4 = np.uint64(32), np.uint64(0xFFFF)

@@ -14,22 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accel import form, server_id
 from accel.errors import InvalidError
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
-from accel.model import (
-    DEFAULT_GUE_PORT,
-    DEFAULT_RING_SIZE,
-    DEFAULT_WEIGHT,
-    Backend,
-    Desired,
-    Mode,
-    Protocol,
-    Service,
-    State,
-    check_desired,
-)
+from accel.model import plain_values, quic
+from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode, State
+from accel.model.desired import Desired, check_desired
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED
+from accel.model.ring_size import DEFAULT_RING_SIZE
+from accel.model.service import Protocol, Service
 from accel.yaml_fields import Fields, wrong
 from accel.yaml_tree import Items, Node, Table, line_of, parse
 
@@ -135,9 +127,9 @@ def _plain_service(service: Service, backends: list[Backend]) -> dict[str, Any]:
     if service.ring_size != DEFAULT_RING_SIZE:
         plain["ring_size"] = service.ring_size
     if service.guard != UNGUARDED:
-        plain["guard"] = form.plain(service.guard, UNGUARDED)
+        plain["guard"] = plain_values.plain(service.guard, UNGUARDED)
     if service.hints != UNHINTED:
-        plain["hints"] = form.plain(service.hints, UNHINTED)
+        plain["hints"] = plain_values.plain(service.hints, UNHINTED)
     if default != Mode.IPIP:
         plain["mode"] = default.name.lower()
     plain["backends"] = [_plain_backend(backend, default) for backend in backends]
@@ -155,7 +147,7 @@ def _plain_backend(backend: Backend, default: Mode) -> dict[str, Any]:
     if backend.state != State.UP:
         plain["state"] = backend.state.name.lower()
     if backend.server_ids:
-        plain["server_ids"] = server_id.plain(backend.server_ids)
+        plain["server_ids"] = quic.plain(backend.server_ids)
     return plain
 
 
@@ -175,7 +167,7 @@ def _like(fields: Fields, key: str, default: Any) -> Any:
     """What stands below `key`: the fields of `default`, which has those that are not there."""
     usual = {field.name: getattr(default, field.name) for field in dataclasses.fields(default)}
     given: dict[str, Any] = {}
-    of = {field.name: field.metadata.get(form.OF) for field in dataclasses.fields(default)}
+    of = {field.name: field.metadata.get(plain_values.OF) for field in dataclasses.fields(default)}
     for name, value in usual.items() if (below := fields.below(key, tuple(usual))) else ():
         if dataclasses.is_dataclass(value):
             given[name] = _like(below, name, value)

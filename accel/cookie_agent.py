@@ -17,13 +17,7 @@ from typing import Protocol
 from accel.accept import Accept, CookieKeys, check_host
 from accel.backend_verdicts import Counts
 from accel.errors import AccelError
-from accel.guard_secret import (
-    COOKIE,
-    KEY_PERIOD,
-    generation_at,
-    keys_around,
-    read_secret,
-)
+from accel.model.guard_secret import COOKIE, KEY_PERIOD, generation_at, keys_around, read_secret
 from accel.way_clearer import WayClearer
 
 _log = logging.getLogger(__name__)

@@ -19,20 +19,20 @@ from accel import image
 from accel.attach import Attachment
 from accel.backend_table import WORDS, BackendTable
 from accel.counters import Counters, Counts
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.errors import CapacityError
 from accel.flows import Flows
-from accel.guard import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection, read
 from accel.guards import GuardKeys, Guards
-from accel.hint import HintUse
 from accel.hints import HintMaps
 from accel.maps import MapSet, layout_hash, remove_folder
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.hints import HintUse
+from accel.model.placement import Limits, PlacedService
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes
 from accel.outcome import Outcome, explain
-from accel.placed import Limits, PlacedService
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes
 from accel.prefixes import PrefixTable
 from accel.programs import Programs
 from accel.record_reader import RecordReader

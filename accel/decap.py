@@ -21,7 +21,8 @@ from accel.backend_verdicts import Counts, read_counts, read_verdicts
 from accel.errors import AccelError, HostError, InvalidError
 from accel.image import address_bytes
 from accel.loader import compile_bpf
-from accel.model import DEFAULT_GUE_PORT, Address
+from accel.model.address import Address
+from accel.model.backend import DEFAULT_GUE_PORT
 from accel.source import BPF_DIR
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

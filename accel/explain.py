@@ -6,10 +6,11 @@ from accel import explain_guard, explain_hints
 from accel.explain_hints import Asked
 from accel.hint_outcomes import HintOutcome
 from accel.image import admitted
-from accel.model import Mode, Service, State
+from accel.model.backend import Mode, State
+from accel.model.placement import PlacedBackend, PlacedService
+from accel.model.prefix import Network
+from accel.model.service import Service
 from accel.outcome import Outcome
-from accel.placed import PlacedBackend, PlacedService
-from accel.prefix_form import Network
 
 
 def steps(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from accel.flows import EPOCH_SECONDS
-from accel.guard import Guard, GuardMode, Policy, SourceRate
 from accel.maps import CONSTANTS
+from accel.model.guard import Guard, GuardMode, Policy, SourceRate
 from accel.verdicts import Verdict
 
 _PROVEN_MINUTES = CONSTANTS["LIFETIME"] * EPOCH_SECONDS // 60

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accel.admission import Candidate, Refusal
-from accel.hint import Affinity, Hints, Kind, ShardKey
 from accel.hint_outcomes import HintOutcome
-from accel.model import Address, State
+from accel.model.address import Address
+from accel.model.backend import State
+from accel.model.hints import Affinity, Hints, Kind, ShardKey
+from accel.model.placement import PlacedBackend, PlacedService
 from accel.outcome import Outcome
-from accel.placed import PlacedBackend, PlacedService
 
 _FOLLOWED = (HintOutcome["CID"], *(HintOutcome[k] for k in ("PUSHED", "LEARNED", "PREFIX")))
 _NAMES = {

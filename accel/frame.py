@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 
-from accel.model import Address, Protocol
+from accel.model.address import Address
+from accel.model.service import Protocol
 
 _SYN, _ACK = 0x02, 0x10
 _MSS = bytes((2, 4)) + (1460).to_bytes(2, "big")  # TCP option of a SYN

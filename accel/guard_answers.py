@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from accel import message_form
-from accel.answers import Count
-from accel.guard import UNGUARDED, Guard
+from accel.model import message_codec
+from accel.model.guard import UNGUARDED, Guard
+from accel.model.results import Count
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def status(message: Any, counts: Iterable[Count]) -> GuardStatus:
     """Of a GuardStatus message, whose noted counts are `counts`."""
     return GuardStatus(
         service=message.service,
-        guard=message_form.given(message, "guard", UNGUARDED, "guard"),
+        guard=message_codec.given(message, "guard", UNGUARDED, "guard"),
         state=GuardState(message.state),
         answering=message.answering,
         seconds=message.seconds if message.HasField("seconds") else None,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.maps import CONSTANTS
-from accel.placed import PlacedService
+from accel.model.placement import PlacedService
 from accel.verdicts import Verdict
 
 Cells = npt.NDArray[np.uint64]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from accel import features
 from accel.errors import HostError
 from accel.finding import Finding, ok, warn
-from accel.guard import GuardMode
 from accel.local_cookies import Sysctl, announced, sysctl
+from accel.model.guard import GuardMode
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.guard import OFF, Level, Rule, Stance
+from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from accel.maps import CONSTANTS, MapSet, ticks_per_second
 
 _WORDS = 8  # of struct guard

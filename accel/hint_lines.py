@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from accel.errors import InvalidError
-from accel.hint import LONGEST
-from accel.prefix_form import parse_prefix, parse_ttl
+from accel.model.hints import LONGEST
+from accel.model.prefix import parse_prefix, parse_ttl
 from accel.v1 import hint_pb2 as pb
 
 HINTS = 1 << 15  # of one request

@@ -11,8 +11,8 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from accel.errors import InvalidError
-from accel.model import Address
-from accel.prefix_form import Network
+from accel.model.address import Address
+from accel.model.prefix import Network
 from accel.v1 import hint_pb2 as pb
 
 Client = Address | Network | str

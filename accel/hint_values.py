@@ -11,8 +11,8 @@ import numpy as np
 from accel.hint_outcomes import HintOutcome
 from accel.image import Words
 from accel.maps import CONSTANTS
-from accel.model import Address
-from accel.prefix_list import network_of, number
+from accel.model.address import Address
+from accel.model.prefix_columns import network_of, number
 
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]
 

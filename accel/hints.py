@@ -12,7 +12,6 @@ from accel import image
 from accel.admission import Candidate, refusal
 from accel.client_keys import ClientKeys
 from accel.errors import InvalidError
-from accel.hint import LONGEST, UNUSED, HintUse, Kind
 from accel.hint_clock import HintClock
 from accel.hint_outcomes import HintOutcome
 from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
@@ -22,13 +21,14 @@ from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
 from accel.leading import cut_off, ring_sum
 from accel.loads import RENEWED, Loads
 from accel.maps import CONSTANTS, MapSet
-from accel.model import Address
-from accel.placed import PlacedService
-from accel.prefix_form import Network
+from accel.model.address import Address
+from accel.model.hints import LONGEST, UNUSED, HintUse, Kind
+from accel.model.placement import PlacedService
+from accel.model.prefix import Network
+from accel.model.quic import ServerId
 from accel.pushed import Pushed
 from accel.record_reader import RecordReader
 from accel.samples import HINT_SAMPLE, Samples
-from accel.server_id import ServerId
 from accel.server_id_map import ServerIdMap
 
 _WORDS = 8  # of struct hints

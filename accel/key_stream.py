@@ -11,7 +11,7 @@ import grpc
 
 from accel.accept import CookieKeys
 from accel.channel import Certificates, open_channel
-from accel.guard_secret import GENERATIONS, Key, key_of_bytes
+from accel.model.guard_secret import GENERATIONS, Key, key_of_bytes
 from accel.v1 import keys_pb2 as pb
 from accel.v1 import keys_pb2_grpc
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from accel import syscall
 from accel.errors import CapacityError, InvalidError
 from accel.image import address_bytes
-from accel.model import Address
-from accel.prefix_form import Network
+from accel.model.address import Address
+from accel.model.prefix import Network
 
 _PREFIX = struct.Struct("=II16s")  # struct prefix_key
 _CID = struct.Struct("=16sII")  # struct cid_key

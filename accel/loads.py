@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from accel import image
-from accel.hint import Hints
 from accel.image import Words
 from accel.maps import CONSTANTS
-from accel.placed import PlacedService
+from accel.model.hints import Hints
+from accel.model.placement import PlacedService
 
 RENEWED = 2  # seconds for which bounds hold, unless they are renewed
 _ROUNDING = 1e-9  # of products in binary fractions

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accel.errors import InvalidError
-from accel.model import is_prime
+from accel.model.ring_size import is_prime
 
 try:
     from accel import _maglev

@@ -27,7 +27,7 @@ from accel import features, syscall
 from accel.errors import HostError
 from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.loader import Compiled, compile_bpf, keep_secret
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.source import BPF_DIR, read_constants, read_source
 
 NAMES = (

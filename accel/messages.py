@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accel import hint_answers, message_form
-from accel.answers import (
+from accel.model import hint_results, message_codec
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode, State
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED, Shard
+from accel.model.quic import ServerId
+from accel.model.results import (
     Attached,
     Attack,
     BackendStats,
@@ -22,10 +27,7 @@ from accel.answers import (
     Stats,
     Status,
 )
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED, Shard
-from accel.model import Backend, Mode, Protocol, Service, State, parse_address
-from accel.server_id import ServerId
+from accel.model.service import Protocol, Service
 from accel.v1 import gateway_pb2, model_pb2
 
 PROTOCOLS = {Protocol.TCP: model_pb2.PROTOCOL_TCP, Protocol.UDP: model_pb2.PROTOCOL_UDP}
@@ -42,7 +44,7 @@ def service_message(**fields: Any) -> model_pb2.Service:
     settings = {name: given.pop(name) for name in ("guard", "hints") if name in given}
     message = model_pb2.Service(**given)
     for name, value in settings.items():
-        message_form.put(getattr(message, name), value)
+        message_codec.put(getattr(message, name), value)
     return message
 
 
@@ -54,13 +56,13 @@ def backend_message(**fields: Any) -> model_pb2.Backend:
     ids = given.pop("server_ids", None)
     message = model_pb2.Backend(**given)
     if ids is not None:
-        message_form.put_items(message.server_ids, ids)
+        message_codec.put_items(message.server_ids, ids)
     return message
 
 
 def shard_message(shard: Shard) -> model_pb2.Shard:
     message = model_pb2.Shard()
-    message_form.put(message, shard)
+    message_codec.put(message, shard)
     return message
 
 
@@ -96,8 +98,8 @@ def service(message: model_pb2.Service) -> Service:
         port=message.port,
         protocol=_PROTOCOL_OF[message.protocol],
         ring_size=message.ring_size,
-        guard=message_form.given(message, "guard", UNGUARDED, "service.guard"),
-        hints=message_form.given(message, "hints", UNHINTED, "service.hints"),
+        guard=message_codec.given(message, "guard", UNGUARDED, "service.guard"),
+        hints=message_codec.given(message, "hints", UNHINTED, "service.hints"),
         revision=message.revision,
     )
 
@@ -113,7 +115,7 @@ def reached(message: model_pb2.Backend) -> Reached:
             mode=Mode(message.mode),
             gue_port=message.gue_port,
             state=State(message.state),
-            server_ids=message_form.items(message.server_ids, ServerId),
+            server_ids=message_codec.items(message.server_ids, ServerId),
             revision=message.revision,
         ),
         hop=Hop(
@@ -197,7 +199,7 @@ def explanation(message: gateway_pb2.ExplainResponse) -> Explanation:
         packet_out=message.packet_out,
         steps=tuple(message.steps),
         outcome=message.outcome,
-        hints=tuple(map(hint_answers.known_hint, message.hints)),
+        hints=tuple(map(hint_results.known_hint, message.hints)),
     )
 
 

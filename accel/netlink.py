@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 from accel import rtnetlink
 from accel.errors import HostError
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.placement import NextHop
 from accel.nexthop import Mirror, NeighbourKey, Unresolved
-from accel.placed import NextHop
 from accel.rtsocket import EventsLostError, RouteSocket
 
 Answer = NextHop | Unresolved

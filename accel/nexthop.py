@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from accel.model import Address
-from accel.placed import NextHop
+from accel.model.address import Address
+from accel.model.placement import NextHop
 from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
 NeighbourKey = tuple[int, Address]  # index of the link, address of the neighbour

@@ -10,8 +10,9 @@ import ipaddress
 import struct
 from dataclasses import dataclass, replace
 
-from accel.model import Address, Backend, Mode
-from accel.placed import NextHop
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode
+from accel.model.placement import NextHop
 
 KEPT = 600.0  # seconds (RFC 1191 6.3, RFC 8201 5.4)
 # A link narrower than the IPv4 one is hardly met, but would be told by a forger. Below the IPv6

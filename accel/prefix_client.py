@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from accel.client import Client
-from accel.model import Address
-from accel.prefix_form import Network
+from accel.model.address import Address
+from accel.model.prefix import Network
 from accel.v1 import prefix_pb2 as pb
 from accel.v1 import prefix_pb2_grpc
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.errors import CapacityError, InvalidError
-from accel.prefix_form import GREATEST_COMMENT, parse_ttl
-from accel.prefix_list import Prefixes, network_at
+from accel.model.prefix import GREATEST_COMMENT, parse_ttl
+from accel.model.prefix_columns import Prefixes, network_at
 
 _GREATEST_LINE = 1000  # bytes
 _LINE = re.compile(

@@ -17,9 +17,9 @@ from accel.errors import CapacityError, InvalidError
 from accel.image import Words
 from accel.leading import prefix_hash
 from accel.maps import CONSTANTS, MapSet
-from accel.model import Address
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes, network_of
+from accel.model.address import Address
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes, network_of
 
 _WAYS = CONSTANTS["WAYS"]
 _LENGTHS = CONSTANTS["PREFIX_LENGTHS"]

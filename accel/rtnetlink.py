@@ -19,7 +19,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from accel.model import Address
+from accel.model.address import Address
 from accel.nexthop import NeighbourKey
 from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 
-from accel.model import Address
+from accel.model.address import Address
 
 Network = IPv4Network | IPv6Network
 Interface = IPv4Interface | IPv6Interface

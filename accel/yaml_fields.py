@@ -8,9 +8,9 @@ import math
 import re
 from typing import Any, TypeVar
 
-from accel import form, server_id
 from accel.errors import InvalidError
-from accel.model import parse_address
+from accel.model import plain_values, quic
+from accel.model.address import parse_address
 from accel.yaml_tree import Items, Node, Scalar, Table
 
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,20})?([eE][+-]?\d{1,3})?\Z", re.ASCII)
@@ -93,7 +93,7 @@ class Fields:
         text = node.text if isinstance(node, Scalar) else "a collection"
         raise self.wrong(key, f"{text!r} is neither true nor false", "write one of them")
 
-    def server_ids(self, key: str) -> server_id.ServerIds:
+    def server_ids(self, key: str) -> quic.ServerIds:
         """Ids in hexadecimal digits by rotation."""
         node = self._entries.get(key)
         if node is None:
@@ -104,25 +104,27 @@ class Fields:
         for rotation, below in node.entries.items():
             digits = below.text if isinstance(below, Scalar) else ""
             try:
-                ids.append(server_id.parse(rotation, digits, ""))
+                ids.append(quic.parse(rotation, digits, ""))
             except InvalidError as error:
                 path, problem = f"{self._path}.{key}.{rotation}", error.message.removeprefix(": ")
                 raise wrong(path, problem, self._file, below.line, error.hint) from None
-        return server_id.in_order(ids)
+        return quic.in_order(ids)
 
     def choice(self, key: str, kind: type[_Choice], default: _Choice) -> _Choice:
         node = self._entries.get(key)
         if node is None:
             return default
         text = node.text if isinstance(node, Scalar) else "a collection"
-        names = {form.word(member): member for member in kind}
+        names = {plain_values.word(member): member for member in kind}
         if text in names:
             return names[text]
         near = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
         raise self.wrong(
             key,
             f"{text!r} is none of {', '.join(names)}",
-            f"did you mean {near[0]!r}?" if near else f"leave it out for {form.word(default)}",
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"leave it out for {plain_values.word(default)}",
         )
 
     def below(self, key: str, keys: tuple[str, ...]) -> Any:

@@ -24,7 +24,8 @@ from accel.errors import UnreachableError
 from accel.image import Words
 from accel.lab.namespace import Namespace
 from accel.maps import NAMES
-from accel.model import Backend, Protocol, Service
+from accel.model.backend import Backend
+from accel.model.service import Protocol, Service
 
 SERVICES, BACKENDS = 1000, 100
 OPTIONS = (

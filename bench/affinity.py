@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accel import syscall
-from accel.hint import Affinity, Hints, HintUse, Learn
 from accel.hints import _BOUNDED_UNTIL
-from accel.model import Protocol
+from accel.model.hints import Affinity, Hints, HintUse, Learn
+from accel.model.service import Protocol
 from bench.frames import SERVICE4, packet, segment
 from bench.mix import Mix, Numbers
 from bench.report import Result, result

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from accel.model import Backend, State
+from accel.model.backend import Backend, State
 from bench import acceld
 from bench.acceld import BACKENDS, SERVICES, Daemon, Host
 from bench.harness import ROUNDS

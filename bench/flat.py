@@ -9,8 +9,8 @@ from ipaddress import ip_address
 
 import numpy as np
 
-from accel.model import Protocol
-from accel.placed import PlacedService
+from accel.model.placement import PlacedService
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
 from bench.harness import ROUNDS, Harness, Run, ready

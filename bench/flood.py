@@ -18,8 +18,9 @@ from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any
 
-from accel.guard import OFF, GuardMode, Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from accel.lab.flood import Flood, Kind
+from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
 from bench.flood_load import COUNT, Visit, visit
 from bench.flood_net import CLIENTS, FLOOD, FLOOD_CPU, Network, Side

@@ -21,15 +21,16 @@ from pathlib import Path
 
 from accel import syscall
 from accel.accept import Accept, CookieKeys
-from accel.guard_secret import COOKIE, keys_around
 from accel.guards import GuardKeys
 from accel.lab import web
 from accel.lab.hosts import Host, Segment, add_address
 from accel.lab.namespace import Namespace
 from accel.lab.network import PREFIX
 from accel.loader import compile_bpf
-from accel.model import Backend, Mode, Protocol, Service
-from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.backend import Backend, Mode
+from accel.model.guard_secret import COOKIE, keys_around
+from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 from bench.harness import HERE
 from bench.sides import Ours
 

@@ -6,7 +6,8 @@ import struct
 from ipaddress import ip_address
 
 from accel import frame
-from accel.model import Address, Protocol
+from accel.model.address import Address
+from accel.model.service import Protocol
 from bench.harness import FRAME
 
 SERVICE4 = ip_address("192.0.2.10")

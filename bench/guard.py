@@ -8,9 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
-from accel.guard import GuardMode, Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.local_cookies import Option
-from accel.model import Address, Protocol
+from accel.model.address import Address
+from accel.model.guard import GuardMode, Rate
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench import guard_off
 from bench.frames import LINUX_OPTIONS, SERVICE4, SERVICE6, packet, segment

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from accel.guard import OFF, Level, Rule, Stance
+from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from bench.harness import Harness, Run
 from bench.packet import CASES, Case
 from bench.report import Result, result

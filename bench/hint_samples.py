@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
-from accel.hint import Affinity, Hints, HintUse, Learn
-from accel.model import Protocol
+from accel.model.hints import Affinity, Hints, HintUse, Learn
+from accel.model.service import Protocol
 from bench.harness import Harness, Run, ready
 from bench.packet import CASES, Case
 from bench.report import Result, result

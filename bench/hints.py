@@ -12,12 +12,12 @@ from itertools import islice
 
 import numpy as np
 
-from accel.hint import Affinity, Hints, HintUse, Kind, Learn, QuicId
 from accel.hint_outcomes import HintOutcome
 from accel.hint_values import Clients
-from accel.model import Protocol
-from accel.placed import Limits
-from accel.prefix_list import V4
+from accel.model.hints import Affinity, Hints, HintUse, Kind, Learn, QuicId
+from accel.model.placement import Limits
+from accel.model.prefix_columns import V4
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
 from bench.harness import MET, ROUNDS, STEP, Harness, Run, ready

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from accel.model import Protocol
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import ELSEWHERE4, SERVICE4, SERVICE6, packet
 from bench.harness import ROUNDS, Harness, Run, ready

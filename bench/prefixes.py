@@ -10,10 +10,10 @@ from ipaddress import ip_network
 import numpy as np
 
 from accel.datapath import DataPath
-from accel.guard import Level, Rule, Stance
-from accel.model import Protocol
-from accel.placed import Limits
-from accel.prefix_list import V4, Prefixes
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.placement import Limits
+from accel.model.prefix_columns import V4, Prefixes
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, SERVICE6, packet
 from bench.harness import ROUNDS, Harness, Run, ready

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from accel.hint import UNHINTED, Hints, Learn
 from accel.lab import Lab, Topology, web
 from accel.lab.chain import KeyKind
 from accel.lab.daemon import Daemon
 from accel.lab.delay import Delay
 from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
-from accel.model import Backend, Mode, Protocol, Service
+from accel.model.backend import Backend, Mode
+from accel.model.hints import UNHINTED, Hints, Learn
+from accel.model.service import Protocol, Service
 from bench.harness import ROUNDS
 from bench.report import Result, result
 

@@ -10,8 +10,10 @@ from accel import syscall
 from accel.datapath import DataPath
 from accel.loader import compile_bpf
 from accel.maps import _FLOW_KEYS, defines, possible_cpus
-from accel.model import Address, Backend, Protocol, Service
-from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.address import Address
+from accel.model.backend import Backend
+from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 from accel.verdicts import Verdict
 from bench.frames import PORT, SERVICE4, SERVICE6
 from bench.harness import HERE

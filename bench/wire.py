@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from accel import syscall
 from accel.lab.namespace import Namespace
 from accel.maps import possible_cpus
-from accel.model import Protocol
+from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
 from bench.harness import FRAME, NATIVE, ROUNDS, Harness, Run, pinned

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from accel.control import attack
 from accel.control.attack import Alarm, Floats, Thresholds
 from accel.control.guard_rates import LONG, SHORT, GuardRates
-from accel.guard import Policy
 from accel.guard_counts import Counted, Counts, Selection
-from accel.model import Service
-from accel.placed import PlacedService
+from accel.model.guard import Policy
+from accel.model.placement import PlacedService
+from accel.model.service import Service
 
 SETTLE = 60.0  # seconds in which a new data path gets to know the flows that were there before it
 _LEARN_EVERY = 1.0  # seconds

@@ -25,8 +25,8 @@ from accel.control.store import Store
 from accel.control.tls import tls_of
 from accel.datapath import DataPath as RealDataPath
 from accel.errors import AccelError
-from accel.guard_secret import KEY_PERIOD, read_secret
-from accel.placed import Limits
+from accel.model.guard_secret import KEY_PERIOD, read_secret
+from accel.model.placement import Limits
 from accel.too_big_socket import TooBigSocket
 
 GRACE = 3.0  # seconds that calls under way get at the end

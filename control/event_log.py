@@ -10,10 +10,11 @@ from itertools import islice
 from accel.attach import Attachment
 from accel.control.attacks import Attack
 from accel.control.state import Change
-from accel.model import Address, Service
+from accel.model.address import Address
+from accel.model.placement import NextHop
+from accel.model.service import Service
 from accel.nexthop import Unresolved
 from accel.path_mtu import KEPT, TooBig
-from accel.placed import NextHop
 
 LINES = 10  # that one event may take
 

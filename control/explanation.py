@@ -14,9 +14,11 @@ from accel.control.needs import DataPath
 from accel.control.state import State
 from accel.errors import InvalidError
 from accel.explain_hints import Asked
-from accel.model import Address, Backend, Protocol, parse_address
+from accel.model.address import Address, parse_address
+from accel.model.backend import Backend
+from accel.model.placement import NextHop, PlacedService
+from accel.model.service import Protocol
 from accel.outcome import Outcome
-from accel.placed import NextHop, PlacedService
 from accel.v1 import gateway_pb2
 
 _FRAME_BYTES = (14, 3000)  # an Ethernet header; what a test run takes with room to spare

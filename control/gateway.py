@@ -36,9 +36,11 @@ from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
 from accel.errors import AccelError, HostError
-from accel.model import Address, Backend, Service
+from accel.model.address import Address
+from accel.model.backend import Backend
+from accel.model.placement import PlacedService
+from accel.model.service import Service
 from accel.path_mtu import TooBig
-from accel.placed import PlacedService
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path

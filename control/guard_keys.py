@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from accel import guard_secret
 from accel.control.needs import DataPath
 from accel.errors import HostError, InvalidError
-from accel.guard_secret import CHALLENGE, COOKIE, KEY_PERIOD, SECRET_BYTES
 from accel.guards import GuardKeys
+from accel.model import guard_secret
+from accel.model.guard_secret import CHALLENGE, COOKIE, KEY_PERIOD, SECRET_BYTES
 
 PERIODS = (2, 86_400)  # seconds, least and greatest: a client's answer must come within one
 RECONNECT = 10.0  # seconds in which backends find a daemon that serves again

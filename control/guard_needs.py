@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from accel import guard_needs
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.errors import HostError
-from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
 from accel.listeners import Listener, unusual_listeners
 from accel.local_cookies import NOTHING, Announced, Option, announced
-from accel.model import Backend, Mode, Service
+from accel.model.backend import Backend, Mode
+from accel.model.guard import Guard, GuardMode, Policy
+from accel.model.service import Service
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from accel.control.attack import Floats
 from accel.guard_counts import Counted, Counts, Selection
-from accel.placed import PlacedService
+from accel.model.placement import PlacedService
 
 SHORT = 3  # ticks that an attack is told by
 LONG = 10  # ticks that are shown, and learned from

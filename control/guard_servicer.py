@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from accel import message_form
 from accel.control.attacks import Seen
 from accel.control.gateway import Gateway
 from accel.control.guards import Standing
@@ -13,8 +12,9 @@ from accel.control.state import State
 from accel.control.stats import counts_of
 from accel.control.top_sources import address_of
 from accel.errors import InvalidError
-from accel.guard import Policy
 from accel.guard_counts import Counted
+from accel.model import message_codec
+from accel.model.guard import Policy
 from accel.v1 import guard_pb2 as pb
 from accel.v1 import guard_pb2_grpc
 from accel.verdicts import Verdict
@@ -85,7 +85,7 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         guard, standing = service.guard, gateway.guards.standing(index, service)
         limits = standing.thresholds
         into.service = name
-        message_form.put(into.guard, guard)
+        message_codec.put(into.guard, guard)
         into.state = _state(standing, guard.policy)
         into.problem = gateway.guards.problem(guard)
         into.answering = standing.phase.answering and not into.problem

@@ -16,9 +16,10 @@ from accel.control.attacks import SETTLE, Attack, Attacks, Seen
 from accel.control.guard_needs import HostNeeds, uses_host
 from accel.control.needs import DataPath
 from accel.control.stances import GRACE, Phase, stance_of
-from accel.guard import Guard, Level, Policy, Rule, Stance
-from accel.model import Service
-from accel.placed import PlacedService
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.guard import Guard, Policy
+from accel.model.placement import PlacedService
+from accel.model.service import Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,8 +28,8 @@ from accel.control.hint_store import HintStore
 from accel.control.hint_watch import HintHub
 from accel.control.state import State
 from accel.errors import AccelError
-from accel.hint import Kind
-from accel.placed import Limits
+from accel.model.hints import Kind
+from accel.model.placement import Limits
 from accel.pushed import Pushed
 
 SLACK = 1 << 16  # entries that the log may be longer than twice what there is

@@ -15,7 +15,7 @@ from accel.control.hint_rows import Row, Said, pack_prefixes, pack_times
 from accel.control.hint_shown import Shown, prefix_line
 from accel.hint_table import PRESENT, Places
 from accel.image import Words
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.pushed import Pushed, until_and_end
 
 _SCAN = 1 << 16  # places that are looked at together

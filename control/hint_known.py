@@ -9,9 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 from accel import explain_hints
 from accel.admission import Candidate
 from accel.explain_hints import Asked
-from accel.hint import Kind
+from accel.model.hints import Kind
+from accel.model.placement import PlacedBackend, PlacedService
 from accel.outcome import Outcome
-from accel.placed import PlacedBackend, PlacedService
 from accel.v1 import hint_pb2
 
 HELD_OUT = "held out"

@@ -15,10 +15,10 @@ from accel.control.hint_plan import Clock, Planner, Quotas, Removal, Setting
 from accel.control.hint_prefixes import PrefixHint
 from accel.control.hint_replay import Kept, Whose
 from accel.control.hint_watch import News, What
-from accel.hint import Kind
 from accel.hint_table import PRESENT, Places, first_and_last
 from accel.image import Words
-from accel.placed import Limits
+from accel.model.hints import Kind
+from accel.model.placement import Limits
 from accel.pushed import Pushed, times_of, word_of
 
 _SCAN = 1 << 16  # places that are looked at together

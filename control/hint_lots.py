@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.image import Words
-from accel.prefix_form import Network
+from accel.model.prefix import Network
 
 Entries = npt.NDArray[np.int64]
 ERRORS = 100  # that are told of one request

@@ -18,7 +18,7 @@ from accel.control.hint_rows import Row, Said, pack, pack_prefixes
 from accel.errors import InvalidError
 from accel.hint_table import Places, first_and_last
 from accel.image import Words
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.pushed import Pushed, times_of, word_of
 
 Mask = npt.NDArray[np.bool_]

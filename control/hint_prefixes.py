@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from accel.control.hint_replay import Whose
 from accel.keyed_hints import prefix_key
 from accel.maps import defines
-from accel.placed import Limits
-from accel.prefix_form import Network
+from accel.model.placement import Limits
+from accel.model.prefix import Network
 from accel.pushed import PrefixMap, word_of
 
 _VALUE = struct.Struct("=QII")  # struct hint

@@ -21,7 +21,7 @@ from accel.control.hint_rows import (
 from accel.hint_table import first_and_last
 from accel.image import Words
 from accel.maps import CONSTANTS
-from accel.prefix_form import Network
+from accel.model.prefix import Network
 
 _ROW = 1 << 20  # clients in one row at the most
 _REQUIRE = np.uint64(CONSTANTS["HINT_REQUIRE"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from accel.confidence import Values
 from accel.control.hint_reports import Group, HintReports, Report
 from accel.control.state import State
 from accel.errors import HostError
-from accel.hint_report import MEASURES
-from accel.model import Protocol
+from accel.model.confidence import Values
+from accel.model.hint_report import MEASURES
+from accel.model.service import Protocol
 from accel.v1 import hint_pb2 as pb
 
 

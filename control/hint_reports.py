@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from accel.confidence import Difference, Values, of_means, of_proportions
 from accel.control.needs import DataPath
-from accel.hint import UNHINTED, Hints, HintUse
-from accel.hint_report import LEAST, MEASURES, RESUMPTION
+from accel.model.confidence import Difference, Values, of_means, of_proportions
+from accel.model.hint_report import LEAST, MEASURES, RESUMPTION
+from accel.model.hints import UNHINTED, Hints, HintUse
 from accel.sampled_flows import Measured, SampledFlows
 
 

@@ -14,10 +14,10 @@ from accel.control.hint_lots import Lot, Refusals, Step, Target, Wish
 from accel.control.hint_rows import unpack
 from accel.control.state import State
 from accel.errors import AccelError, InvalidError, NotFoundError
-from accel.hint import LONGEST
-from accel.model import parse_address
-from accel.prefix_form import parse_prefix
-from accel.prefix_list import V4
+from accel.model.address import parse_address
+from accel.model.hints import LONGEST
+from accel.model.prefix import parse_prefix
+from accel.model.prefix_columns import V4
 
 SIZE = 1 << 15  # entries that are done at once: what bounds the memory
 _LOW = (1 << 64) - 1

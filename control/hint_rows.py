@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from accel.image import Words
-from accel.prefix_form import Network
-from accel.prefix_list import V4, network_at, number
+from accel.model.prefix import Network
+from accel.model.prefix_columns import V4, network_at, number
 
 _PREFIX = 17  # bytes: an address of 128 bits, and how many of them count
 _MAPPED = np.uint64(0xFFFF)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from accel import message_form
 from accel.control import hint_report_message, hint_stats, plans, translate, warmth
 from accel.control.pushed_servicer import PushedServicer
 from accel.errors import InvalidError
-from accel.hint import Shard, ShardKey
-from accel.model import Service
+from accel.model import message_codec
+from accel.model.hints import Shard, ShardKey
+from accel.model.service import Service
 from accel.v1 import hint_pb2 as pb
 
 
@@ -28,7 +28,7 @@ class HintServicer(PushedServicer):
     async def SetShard(self, request: Any, context: Any) -> Any:
         if not request.HasField("shard") or not request.shard.key:
             raise InvalidError("shard.key", "is missing", hint="SHARD_KEY_NONE is the whole ring")
-        key = message_form.member(ShardKey, request.shard.key, "shard.key")
+        key = message_codec.member(ShardKey, request.shard.key, "shard.key")
         shard = Shard() if key is ShardKey.NONE else Shard(key=key, size=request.shard.size)
         shard.check("shard")
         plan = plans.update_service(

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from accel.control.hint_reports import HintReports
 from accel.control.needs import DataPath
 from accel.errors import AccelError
-from accel.hint import NOTHING, UNUSED, HintUse, Kind
-from accel.placed import PlacedService
+from accel.model.hints import NOTHING, UNUSED, HintUse, Kind
+from accel.model.placement import PlacedService
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from accel.control.gateway import Gateway
 from accel.errors import UnreachableError
-from accel.guard_secret import COOKIE, GENERATIONS, derive_key, key_bytes
+from accel.model.guard_secret import COOKIE, GENERATIONS, derive_key, key_bytes
 from accel.v1 import keys_pb2 as pb
 from accel.v1 import keys_pb2_grpc
 

@@ -12,21 +12,21 @@ from typing import Any, Protocol
 from accel.admission import Candidate
 from accel.attach import Attachment
 from accel.datapath import Capacity
-from accel.guard import Level, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection
 from accel.guards import GuardKeys
-from accel.hint import HintUse
 from accel.hint_values import HintCounts, Standing
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.hints import HintUse
+from accel.model.placement import Limits, NextHop, PlacedService
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes
+from accel.model.quic import ServerId
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
-from accel.placed import Limits, NextHop, PlacedService
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes
 from accel.pushed import Pushed
 from accel.samples import Samples
-from accel.server_id import ServerId
 from accel.verdicts import Verdict
 
 Counts = Mapping[Verdict, tuple[int, int]]

@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from accel.control.event_log import log_path_mtus, log_unresolved
 from accel.control.needs import Follower, MakeFollower
 from accel.control.state import Change
-from accel.model import Address, Backend, Mode
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode
+from accel.model.placement import NextHop
 from accel.nexthop import Unresolved
 from accel.path_mtu import PathMtus, TooBig, quotes_one_for
-from accel.placed import NextHop
 
 Hop = NextHop | Unresolved
 Moves = Mapping[Address, tuple[Hop | None, Hop]]

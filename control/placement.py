@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from accel.errors import CapacityError
-from accel.placed import Limits
+from accel.model.placement import Limits
 
 K = TypeVar("K", bound=Hashable)
 

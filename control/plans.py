@@ -13,8 +13,10 @@ from typing import TypeVar
 
 from accel.control.state import Change, State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
-from accel.model import Backend, Service, check_desired
-from accel.server_id import Taken, check_fit, check_kept
+from accel.model.backend import Backend
+from accel.model.desired import check_desired
+from accel.model.quic import Taken, check_fit, check_kept
+from accel.model.service import Service
 
 Plan = Callable[[State], list[Change]]
 T = TypeVar("T", Service, Backend)

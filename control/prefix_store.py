@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.errors import HostError
-from accel.model import Address
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes, network_at, network_of, number
+from accel.model.address import Address
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes, network_at, network_of, number
 
 WAIT = 60.0  # seconds that a write waits for another one to this file
 _KEY = 17  # bytes: the address and the prefix length, both of 128 bits

@@ -19,9 +19,9 @@ from accel.control.needs import DataPath
 from accel.control.prefix_store import PrefixStore, Stored
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.maps import CONSTANTS
-from accel.model import Address
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes
+from accel.model.address import Address
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes
 from accel.prefix_text import Listed
 
 LOOK = 0.25  # seconds between two looks for what has expired

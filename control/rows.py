@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from accel import form, server_id
 from accel.control.state import Object
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
-from accel.model import Backend, Mode, Protocol, Service, parse_address
-from accel.model import State as BackendState
+from accel.model import plain_values, quic
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode
+from accel.model.backend import State as BackendState
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED
+from accel.model.service import Protocol, Service
 
 _NONE = "{}"  # as most backends have it: read and written 100,000 times
 
@@ -26,8 +28,8 @@ def columns(found: Object) -> tuple[Any, ...]:
             found.protocol.value,
             found.ring_size,
             found.revision,
-            json.dumps(form.plain(found.guard, UNGUARDED)),
-            json.dumps(form.plain(found.hints, UNHINTED)),
+            json.dumps(plain_values.plain(found.guard, UNGUARDED)),
+            json.dumps(plain_values.plain(found.hints, UNHINTED)),
         )
     return (
         found.service,
@@ -38,7 +40,7 @@ def columns(found: Object) -> tuple[Any, ...]:
         found.gue_port,
         found.state.value,
         found.revision,
-        json.dumps(server_id.plain(found.server_ids)) if found.server_ids else _NONE,
+        json.dumps(quic.plain(found.server_ids)) if found.server_ids else _NONE,
     )
 
 
@@ -52,8 +54,8 @@ def service_of(row: Sequence[Any]) -> Service:
         protocol=Protocol(row[3]),
         ring_size=row[4],
         revision=row[5],
-        guard=form.read(guard, UNGUARDED),
-        hints=form.read(hints, UNHINTED),
+        guard=plain_values.read(guard, UNGUARDED),
+        hints=plain_values.read(hints, UNHINTED),
     )
 
 
@@ -68,7 +70,7 @@ def backend_of(row: Sequence[Any]) -> Backend:
         gue_port=row[5],
         state=BackendState(row[6]),
         revision=row[7],
-        server_ids=() if len(row) < 9 or row[8] == _NONE else server_id.read(json.loads(row[8])),
+        server_ids=() if len(row) < 9 or row[8] == _NONE else quic.read(json.loads(row[8])),
     )
 
 

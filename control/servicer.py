@@ -13,7 +13,8 @@ from accel.control import explanation, plans, stats, translate
 from accel.control.gateway import Gateway
 from accel.control.plans import Plan
 from accel.errors import InvalidError
-from accel.model import Backend, Service
+from accel.model.backend import Backend
+from accel.model.service import Service
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import gateway_pb2_grpc
 

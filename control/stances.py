@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from accel.guard import Guard, GuardLevel, Level, Policy, Rule, SourceRate, Stance
-from accel.model import Mode
-from accel.placed import PlacedService
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardLevel, Policy, SourceRate
+from accel.model.placement import PlacedService
 
 GRACE = 1.0  # seconds that handshakes under way have before strays are refused
 _DEFAULT_MTU = 1500

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from accel.control.placement import Placement
 from accel.errors import CapacityError, NotFoundError
-from accel.model import Backend, Service
-from accel.placed import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.backend import Backend
+from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
+from accel.model.service import Service
 
 Object = Service | Backend
 

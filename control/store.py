@@ -18,7 +18,8 @@ from accel.control.placement import Placement, Pool, Slot, pool_of
 from accel.control.rows import backend_of, columns, object_of, service_of, text_of
 from accel.control.state import Change, State
 from accel.errors import ExpiredError, HostError, InvalidError
-from accel.model import Backend, Service
+from accel.model.backend import Backend
+from accel.model.service import Service
 
 LOG_LENGTH = 10_000  # changes that are kept for Watch
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accel.model import Address
+from accel.model.address import Address
 from accel.samples import Samples, weights
 from accel.verdicts import Verdict
 

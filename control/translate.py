@@ -6,28 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from accel import message_form
 from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
-from accel.model import (
-    DEFAULT_GUE_PORT,
-    DEFAULT_RING_SIZE,
-    DEFAULT_WEIGHT,
-    Address,
-    Backend,
-    Mode,
-    Protocol,
-    Service,
-    State,
-    parse_address,
-)
+from accel.model import message_codec
+from accel.model.address import Address, parse_address
+from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode, State
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED
+from accel.model.placement import NextHop
+from accel.model.quic import ServerId, ServerIds, in_order
+from accel.model.ring_size import DEFAULT_RING_SIZE
+from accel.model.service import Protocol, Service
 from accel.nexthop import Unresolved
-from accel.placed import NextHop
-from accel.server_id import ServerId, ServerIds, in_order
 from accel.v1 import gateway_pb2, model_pb2
 
 Hop = NextHop | Unresolved | None
@@ -79,8 +71,8 @@ def service_of(message: Any, path: str, addresses: Addresses, revision: int = 0)
         port=message.port,
         protocol=_known(_PROTOCOLS, message.protocol, f"{path}.protocol"),
         ring_size=message.ring_size or DEFAULT_RING_SIZE,
-        guard=message_form.given(message, "guard", UNGUARDED, f"{path}.guard"),
-        hints=message_form.given(message, "hints", UNHINTED, f"{path}.hints"),
+        guard=message_codec.given(message, "guard", UNGUARDED, f"{path}.guard"),
+        hints=message_codec.given(message, "hints", UNHINTED, f"{path}.hints"),
         revision=revision,
     )
 
@@ -129,7 +121,7 @@ def merge_service(message: Any) -> Callable[[Service], Service]:
             given["ring_size"] = message.ring_size
         for name in ("guard", "hints"):
             was = getattr(before, name)
-            given[name] = message_form.given(message, name, was, f"service.{name}")
+            given[name] = message_codec.given(message, name, was, f"service.{name}")
         return replace(before, **given)
 
     return merge
@@ -158,7 +150,7 @@ def merge_backend(message: Any) -> Callable[[Backend], Backend]:
 
 
 def _server_ids_of(message: Any) -> ServerIds:
-    return in_order(message_form.items(message.server_ids, ServerId))
+    return in_order(message_codec.items(message.server_ids, ServerId))
 
 
 def protocol_of(number: int, path: str) -> Protocol:
@@ -183,8 +175,8 @@ def put_service(into: Any, service: Service) -> None:
     into.protocol = _PROTOCOLS_OUT[service.protocol]
     into.ring_size = service.ring_size
     into.revision = service.revision
-    message_form.put_unless(UNGUARDED, into, "guard", service.guard)
-    message_form.put_unless(UNHINTED, into, "hints", service.hints)
+    message_codec.put_unless(UNGUARDED, into, "guard", service.guard)
+    message_codec.put_unless(UNHINTED, into, "hints", service.hints)
 
 
 def put_backend(into: Any, backend: Backend, hop: Hop) -> None:
@@ -198,7 +190,7 @@ def put_backend(into: Any, backend: Backend, hop: Hop) -> None:
     into.state = _STATES_OUT[backend.state]
     into.revision = backend.revision
     if backend.server_ids:
-        message_form.put_items(into.server_ids, backend.server_ids)
+        message_codec.put_items(into.server_ids, backend.server_ids)
     if backend.mode is Mode.LOCAL:
         into.next_hop.resolved = True
     elif isinstance(hop, NextHop):

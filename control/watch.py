@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.errors import LaggedError, UnreachableError
+from accel.model.placement import NextHop
 from accel.nexthop import Unresolved
-from accel.placed import NextHop
 
 QUEUE_LENGTH = 100_000  # events that may wait for one watcher, beside one whole write
 

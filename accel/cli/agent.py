@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from accel.cli import connect, parser, tls
 from accel.cli.parser import Commands
 from accel.errors import InvalidError
-from accel.model import check_name
+from accel.model.address import check_name
 
 if TYPE_CHECKING:
     from accel.hint_client import HintClient

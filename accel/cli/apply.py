@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from accel import config
-from accel.answers import Change
 from accel.cli import changes, connect, parser
 from accel.cli.exits import DIFFERENT, DONE
 from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
-from accel.model import Desired
+from accel.model.desired import Desired
+from accel.model.results import Change
 
 
 def register(commands: Commands) -> None:

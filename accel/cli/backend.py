@@ -9,25 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accel import server_id
-from accel.answers import Reached
 from accel.cli import connect, parser, rows, tls
 from accel.cli.endpoint import backend_name
 from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
 from accel.cli.service import names_too, require_some, with_default
 from accel.errors import InvalidError
-from accel.guard_secret import KEY_PERIOD
-from accel.model import (
-    DEFAULT_GUE_PORT,
-    DEFAULT_WEIGHT,
-    Backend,
-    Mode,
-    State,
-    check_name,
-    parse_address,
-)
-from accel.server_id import ServerId
+from accel.model import quic
+from accel.model.address import check_name, parse_address
+from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode, State
+from accel.model.guard_secret import KEY_PERIOD
+from accel.model.quic import ServerId
+from accel.model.results import Reached
 
 if TYPE_CHECKING:
     from accel.cookie_agent import KeySource
@@ -174,7 +167,7 @@ def _fields(to: Parser, *, new: bool) -> None:
 def _server_id(text: str) -> ServerId:
     rotation, _, digits = text.partition(":")
     try:
-        return server_id.parse(rotation, digits, "")
+        return quic.parse(rotation, digits, "")
     except InvalidError as error:
         problem = error.message.removeprefix(": ")
         raise argparse.ArgumentTypeError(f"{problem}: write it as 0:a1b2c3d4") from None
@@ -212,7 +205,7 @@ def _add(options: argparse.Namespace) -> int:
         mode=Mode[options.mode.upper()],
         gue_port=options.gue_port,
         state=State[options.state.upper()],
-        server_ids=server_id.in_order(options.server_ids or ()),
+        server_ids=quic.in_order(options.server_ids or ()),
     )
     with connect.client(options) as client:
         made = client.create_backend(
@@ -233,7 +226,7 @@ def _set(options: argparse.Namespace) -> int:
         "gue_port": options.gue_port,
         "state": State[options.state.upper()] if options.state else None,
     }
-    ids = None if options.server_ids is None else server_id.in_order(options.server_ids)
+    ids = None if options.server_ids is None else quic.in_order(options.server_ids)
     require_some({**given, "server_id": ids})
     with connect.client(options) as client:
         made = client.update_backend(

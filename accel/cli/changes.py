@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from accel.answers import Change, ChangeKind, Reached
 from accel.cli.endpoint import endpoint
 from accel.cli.output import paint, plain
 from accel.cli.rows import plain_backend, plain_service
-from accel.model import Service
+from accel.model.results import Change, ChangeKind, Reached
+from accel.model.service import Service
 
 _SIGNS = {
     ChangeKind.CREATED: ("+", "green"),

@@ -12,7 +12,7 @@ from accel.cli.exits import DIFFERENT, DONE
 from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands
 from accel.errors import NotFoundError
-from accel.model import State
+from accel.model.backend import State
 
 if TYPE_CHECKING:
     from accel.client import Client

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from accel.answers import Target
 from accel.errors import InvalidError
-from accel.model import Address, Protocol, check_name
+from accel.model.address import Address, check_name
+from accel.model.results import Target
+from accel.model.service import Protocol
 
 _END = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d{1,5})\Z")
 _FORMS = "write it as 192.0.2.1:443 or [2001:db8::1]:443"

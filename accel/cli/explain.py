@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import textwrap
 
-from accel import form
-from accel.answers import Explanation, Reached
 from accel.cli import connect, parser
 from accel.cli.endpoint import end, target
 from accel.cli.output import Table, blocks, emit, paint, plain
 from accel.cli.packet import describe
 from accel.cli.parser import Commands
 from accel.cli.rows import plain_backend
-from accel.hint_answers import KnownHint
 from accel.hint_outcomes import HintOutcome
-from accel.prefix_form import ttl_text
+from accel.model import plain_values
+from accel.model.hint_results import KnownHint
+from accel.model.prefix import ttl_text
+from accel.model.results import Explanation, Reached
 
 _ACTIONS = {
     "XDP_PASS": "it goes up this host's own stack",
@@ -133,7 +133,7 @@ def _hints(found: tuple[KnownHint, ...]) -> str:
     """What there is for the client, in the order in which it is asked."""
     rows = [
         (
-            form.word(hint.kind),
+            plain_values.word(hint.kind),
             hint.backend or "gone",
             "-" if hint.left is None else ttl_text(int(hint.left)) or "0s",
             "yes" if hint.require else "no",

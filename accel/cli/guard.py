@@ -9,12 +9,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from accel import form
 from accel.cli import connect, guard_text, parser
 from accel.cli.output import emit, emit_each, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
-from accel.guard import (
+from accel.model import plain_values
+from accel.model.guard import (
     GREATEST_ATTACK_RATE,
     GREATEST_RATE,
     LONGEST_HOLD,
@@ -79,7 +79,7 @@ def register(commands: Commands) -> None:
 
 def _fields(to: Parser) -> None:
     for name, kind in _CHOICES.items():
-        to.add_argument(_option(name), choices=[form.word(member) for member in kind])
+        to.add_argument(_option(name), choices=[plain_values.word(member) for member in kind])
     for name, (most, text) in _NUMBERS.items():
         least = 1 if name == "hold" else 0
         to.add_argument(_option(name), type=parser.whole(least, most), metavar="N", help=text)
@@ -97,7 +97,7 @@ def _fields(to: Parser) -> None:
             help="and of its /24 or /48",
         )
         to.add_argument(
-            f"{_option(name)}-level", choices=[form.word(level) for level in GuardLevel]
+            f"{_option(name)}-level", choices=[plain_values.word(level) for level in GuardLevel]
         )
 
 
@@ -129,7 +129,7 @@ def _changed(guard: Guard, options: argparse.Namespace) -> Guard:
     given: dict[str, Any] = {}
     for name, kind in _CHOICES.items():
         if (text := getattr(options, name)) is not None:
-            given[name] = form.member(kind, text)
+            given[name] = plain_values.member(kind, text)
     given |= {n: v for n in _NUMBERS if (v := getattr(options, n)) is not None}
     for name in _RATES:
         before = getattr(guard, name)
@@ -147,7 +147,7 @@ def _changed_rate(rate: SourceRate, options: argparse.Namespace, name: str) -> S
         if (number := getattr(options, f"{name}{suffix}")) is not None:
             given[part] = replace(getattr(rate, part), per_second=number)
     if (level := getattr(options, f"{name}_level")) is not None:
-        given["level"] = form.member(GuardLevel, level)
+        given["level"] = plain_values.member(GuardLevel, level)
     elif given and rate.level is GuardLevel.OFF:
         given["level"] = GuardLevel.ON
     return replace(rate, **given) if given else rate

@@ -6,10 +6,10 @@ import enum
 from collections.abc import Iterable
 from dataclasses import fields
 
-from accel import form
 from accel.cli.output import Table, amount, blocks
-from accel.guard import Guard, SourceRate
 from accel.guard_answers import GuardSample, GuardState, GuardStatus
+from accel.model import plain_values
+from accel.model.guard import Guard, SourceRate
 
 _FLAGS = ((2, "SYN"), (16, "ACK"), (4, "RST"), (1, "FIN"), (8, "PSH"), (32, "URG"))
 
@@ -25,8 +25,8 @@ def _text(value: object) -> str:
         each = (
             f"{value.source.per_second or 'no limit'}, prefix {value.prefix.per_second or 'none'}"
         )
-        return f"{form.word(value.level)}: {each}"
-    return form.word(value) if isinstance(value, enum.Enum) else str(value)
+        return f"{plain_values.word(value.level)}: {each}"
+    return plain_values.word(value) if isinstance(value, enum.Enum) else str(value)
 
 
 def at_work(status: GuardStatus) -> bool:
@@ -41,7 +41,7 @@ def status(found: Iterable[GuardStatus]) -> str:
         (
             s.service,
             s.guard.mode.label,
-            form.word(s.guard.policy),
+            plain_values.word(s.guard.policy),
             _state(s),
             *(amount(rate) for rate in _rates(s)),
         )
@@ -76,7 +76,7 @@ def status(found: Iterable[GuardStatus]) -> str:
 
 
 def _state(status: GuardStatus) -> str:
-    word = form.word(status.state)
+    word = plain_values.word(status.state)
     if status.seconds is None:
         return word
     word = "always" if status.answering and status.state is GuardState.QUIET else word

@@ -8,9 +8,9 @@ from typing import Any
 from accel.cli import hint_refused, parser
 from accel.cli.output import amount, note
 from accel.cli.parser import Commands, Parser
-from accel.hint import LONGEST
-from accel.model import check_name, parse_address
-from accel.prefix_form import parse_prefix, parse_ttl
+from accel.model.address import check_name, parse_address
+from accel.model.hints import LONGEST
+from accel.model.prefix import parse_prefix, parse_ttl
 
 
 def register(commands: Commands) -> None:

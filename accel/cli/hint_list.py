@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from accel.cli import hint_refused, parser
 from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands
-from accel.model import check_name, parse_address
-from accel.prefix_form import ttl_text
+from accel.model.address import check_name, parse_address
+from accel.model.prefix import ttl_text
 
 if TYPE_CHECKING:
-    from accel.hint_answers import KnownHint
+    from accel.model.hint_results import KnownHint
     from accel.pushed_client import PushedHint
 
 

@@ -12,8 +12,8 @@ from accel.cli import hint_refused, parser
 from accel.cli.output import amount, note
 from accel.cli.parser import Commands
 from accel.errors import InvalidError
-from accel.hint import LONGEST
-from accel.prefix_form import parse_ttl
+from accel.model.hints import LONGEST
+from accel.model.prefix import parse_ttl
 
 if TYPE_CHECKING:
     from accel.hint_lines import Reader, Request, Wrong

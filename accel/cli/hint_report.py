@@ -7,7 +7,7 @@ import argparse
 from accel.cli import connect, hint_report_text, parser
 from accel.cli.output import emit
 from accel.cli.parser import Commands
-from accel.model import check_name
+from accel.model.address import check_name
 
 
 def register(commands: Commands) -> None:

@@ -6,8 +6,15 @@ import math
 from dataclasses import dataclass
 
 from accel.cli.output import Table, amount, blocks
-from accel.confidence import Difference
-from accel.hint_report import LEAST, MEASURES, RESUMPTION, HintGroup, HintMeasure, HintReport
+from accel.model.confidence import Difference
+from accel.model.hint_report import (
+    LEAST,
+    MEASURES,
+    RESUMPTION,
+    HintGroup,
+    HintMeasure,
+    HintReport,
+)
 
 _MOST = 100  # times as many flows as there are: more are not asked for
 _NO_HELLO = (

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from accel import form
 from accel.cli import connect, parser
 from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
-from accel.hint import LONGEST, Affinity, Hints, Learn, QuicId, Shard, ShardKey
-from accel.model import Service, check_name
-from accel.prefix_form import parse_ttl, ttl_text
+from accel.model import plain_values
+from accel.model.address import check_name
+from accel.model.hints import LONGEST, Affinity, Hints, Learn, QuicId, Shard, ShardKey
+from accel.model.prefix import parse_ttl, ttl_text
+from accel.model.service import Service
 
 _CHOICES: dict[str, tuple[type[enum.IntEnum], str]] = {
     "affinity": (Affinity, "what the base choice goes by"),
@@ -59,7 +60,7 @@ def register(commands: Commands) -> None:
 
 def _fields(to: Parser) -> None:
     for name, (kind, text) in _CHOICES.items():
-        words = [form.word(member) for member in kind]
+        words = [plain_values.word(member) for member in kind]
         to.add_argument(f"--{name}", choices=words, help=text)
     to.add_argument(
         "--warm",
@@ -111,7 +112,7 @@ def _changed(hints: Hints, options: argparse.Namespace) -> Hints:
     given: dict[str, Any] = {}
     for name, (kind, _) in _CHOICES.items():
         if (text := getattr(options, name)) is not None:
-            given[name] = form.member(kind, text)
+            given[name] = plain_values.member(kind, text)
     for name in ("warm", *_TIMES, *_NUMBERS, *_SHARES):
         if (value := getattr(options, name)) is not None:
             given[name] = value
@@ -144,7 +145,7 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, Shard):
         return shard(value)
     if isinstance(value, enum.Enum):
-        return form.word(value)
+        return plain_values.word(value)
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "none"
     if isinstance(value, bool):
@@ -160,7 +161,7 @@ def shard(value: Shard) -> str:
     """As in "3 for each source"."""
     if value.key is ShardKey.NONE:
         return "none"
-    return f"{value.size} for each {form.word(value.key)}"
+    return f"{value.size} for each {plain_values.word(value.key)}"
 
 
 def _seconds(name: str) -> Callable[[str], int]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from accel.cli import connect, parser
 from accel.cli.output import Table, amount, blocks, emit, emit_each, note
 from accel.cli.parser import Commands
-from accel.hint_answers import HintStats
-from accel.model import check_name
+from accel.model.address import check_name
+from accel.model.hint_results import HintStats
 
 
 def register(commands: Commands) -> None:

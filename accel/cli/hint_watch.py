@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from accel.cli import hint_refused, parser
 from accel.cli.output import emit_each, paint
 from accel.cli.parser import Commands
-from accel.model import check_name
-from accel.prefix_form import ttl_text
+from accel.model.address import check_name
+from accel.model.prefix import ttl_text
 
 if TYPE_CHECKING:
     from accel.pushed_client import HintNews

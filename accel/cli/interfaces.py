@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from accel.answers import Status
 from accel.cli import connect, parser
 from accel.cli.output import Table, amount, blocks, emit, note, size
 from accel.cli.parser import Commands
+from accel.model.results import Status
 
 
 def register(commands: Commands) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accel import form
+from accel.model import plain_values as form
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "faint": "2"}
 _NUMBER = re.compile(r"[\d,]+(\.\d+)?( ?[%kMGT]?B?)?\Z")

@@ -13,8 +13,8 @@ from accel.cli import connect, parser
 from accel.cli.output import Table, amount, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
-from accel.model import parse_address
-from accel.prefix_form import Network, parse_prefix, parse_ttl, ttl_text
+from accel.model.address import parse_address
+from accel.model.prefix import Network, parse_prefix, parse_ttl, ttl_text
 
 if TYPE_CHECKING:
     from accel.prefix_client import KnownPrefix, PrefixClient

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from accel import server_id
-from accel.answers import Reached
 from accel.cli.endpoint import endpoint
 from accel.cli.output import Table, plain
-from accel.model import Mode, Service, State
+from accel.model import quic
+from accel.model.backend import Mode, State
+from accel.model.results import Reached
+from accel.model.service import Service
 
 
 def plain_service(service: Service) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def plain_service(service: Service) -> dict[str, Any]:
 def plain_backend(reached: Reached) -> dict[str, Any]:
     """The keys of a backend in the configuration, its service, revision and next hop."""
     value: dict[str, Any] = plain(reached.backend)
-    ids = server_id.plain(reached.backend.server_ids)
+    ids = quic.plain(reached.backend.server_ids)
     return {**value, "server_ids": ids, "next_hop": plain(reached.hop)}
 
 

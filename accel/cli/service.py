@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from accel.answers import Reached
 from accel.cli import connect, parser, rows
 from accel.cli.output import blocks, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
-from accel.model import DEFAULT_RING_SIZE, RING_SIZES, Protocol, Service, parse_address
+from accel.model.address import parse_address
+from accel.model.results import Reached
+from accel.model.ring_size import DEFAULT_RING_SIZE, RING_SIZES
+from accel.model.service import Protocol, Service
 
 _PROTOCOLS = [protocol.name.lower() for protocol in Protocol]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from accel import form
 from accel.cli import connect, parser
 from accel.cli.hint_settings import shard as text
 from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands
-from accel.hint import LARGEST_SHARD, Shard, ShardKey
-from accel.model import Service, check_name
+from accel.model import plain_values
+from accel.model.address import check_name
+from accel.model.hints import LARGEST_SHARD, Shard, ShardKey
+from accel.model.service import Service
 
-_KEYS = [form.word(key) for key in ShardKey if key is not ShardKey.NONE]
+_KEYS = [plain_values.word(key) for key in ShardKey if key is not ShardKey.NONE]
 
 
 def register(commands: Commands) -> None:
@@ -47,7 +48,7 @@ def register(commands: Commands) -> None:
 
 
 def _set(options: argparse.Namespace) -> int:
-    key = next(key for key in ShardKey if form.word(key) == options.key)
+    key = next(key for key in ShardKey if plain_values.word(key) == options.key)
     made = _write(options, Shard(key=key, size=options.size))
     plain = {"service": made.name, "shard": made.hints.shard, "revision": made.revision}
     emit(options.output, plain, lambda: _table([made]))

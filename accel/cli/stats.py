@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Iterator
 
-from accel.answers import BackendStats, Count, ServiceStats, Stats
 from accel.cli import connect, parser
 from accel.cli.output import Table, amount, blocks, emit, emit_each, size
 from accel.cli.parser import Commands
-from accel.model import check_name
+from accel.model.address import check_name
+from accel.model.results import BackendStats, Count, ServiceStats, Stats
 
 
 def register(commands: Commands) -> None:

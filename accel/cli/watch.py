@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from accel.answers import Attack
 from accel.cli import changes, connect, parser
 from accel.cli.output import amount, emit_each, paint
 from accel.cli.parser import Commands
+from accel.model.results import Attack
 
 
 def register(commands: Commands) -> None:

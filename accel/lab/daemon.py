@@ -13,7 +13,8 @@ from accel.client import Client
 from accel.errors import HostError, UnreachableError
 from accel.lab.hosts import INTERFACE, Host
 from accel.lab.network import Lab
-from accel.model import Backend, Mode, Service
+from accel.model.backend import Backend, Mode
+from accel.model.service import Service
 
 _START_SECONDS = 600.0  # a busy emulated machine compiles for minutes, and first writes wait
 _SETTLE_SECONDS = 300.0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from accel.lab.hosts import Host
-from accel.model import Address
+from accel.model.address import Address
 
 _BUFFER = 8 << 20  # bytes; of the sockets, so that a late reader loses nothing
 _SO_RCVBUFFORCE = 33

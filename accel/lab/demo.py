@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from accel.answers import Target
 from accel.cli.output import Table, paint
 from accel.errors import AccelError, HostError
 from accel.lab import scene
@@ -24,7 +23,8 @@ from accel.lab.scene import DRAINED, KILLED, Shown
 from accel.lab.screen import Screen
 from accel.lab.siege import Siege, weaken
 from accel.lab.verdict_rows import verdict_rows
-from accel.model import Mode, State
+from accel.model.backend import Mode, State
+from accel.model.results import Target
 
 REQUESTS = 600  # of each service in each of the first three acts
 _PER_HTTPS = 4  # one of so many is by HTTPS

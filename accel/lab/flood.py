@@ -29,7 +29,8 @@ from accel import features, frame, syscall
 from accel.lab.namespace import Namespace
 from accel.lab.network import Lab
 from accel.loader import Compiled, compile_bpf
-from accel.model import Address, Protocol
+from accel.model.address import Address
+from accel.model.service import Protocol
 from accel.source import BPF_DIR, read_constants
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

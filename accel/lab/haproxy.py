@@ -14,7 +14,7 @@ from accel.errors import HostError
 from accel.haproxy_agent import ask
 from accel.lab.hosts import Host
 from accel.lab.web import bracketed
-from accel.model import Address
+from accel.model.address import Address
 
 _START_SECONDS = 10.0
 _CONFIG = """\

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from accel.lab.namespace import Namespace
-from accel.model import Address
+from accel.model.address import Address
 
 INTERFACE = "eth0"
 SERVICES = (ipaddress.ip_network("198.51.100.0/24"), ipaddress.ip_network("2001:db8:5e::/64"))

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from accel.lab.hosts import Host
-from accel.model import Address
+from accel.model.address import Address
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from accel.placed import Limits
+from accel.model.placement import Limits
 
 SMALL = Limits(services=64, backends=128, flows=128, sources=4096, prefixes=1024, hints=1024)

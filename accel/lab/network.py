@@ -18,7 +18,7 @@ from accel.lab import unwrap, web
 from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.hosts import INTERFACE, SERVICES, Host, Segment, Topology, add_address
 from accel.lab.namespace import Namespace, sweep
-from accel.model import Address
+from accel.model.address import Address
 
 PREFIX = "accel"
 _NAT = """

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from accel.cli.output import Table
-from accel.hint import Hints, Learn
 from accel.lab import web
 from accel.lab.chain import KeyKind
 from accel.lab.daemon import Daemon
@@ -18,7 +17,9 @@ from accel.lab.hosts import Host
 from accel.lab.network import Lab
 from accel.lab.screen import Screen
 from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
-from accel.model import Backend, Mode, Protocol, Service
+from accel.model.backend import Backend, Mode
+from accel.model.hints import Hints, Learn
+from accel.model.service import Protocol, Service
 
 NAME, ADDRESS = "tickets-v4", ip_address("198.51.100.9")
 HINTS = Hints(learn=Learn.ALL, holdout=0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from accel.lab.hosts import Host
 from accel.lab.network import Lab
-from accel.model import Address, Backend, Mode, Protocol, Service
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode
+from accel.model.service import Protocol, Service
 
 WEIGHTS = {"b1": 100, "b2": 100, "b3": 200, "b4": 100, "b5": 200, "b6": 100}
 DRAINED, KILLED = "b5", "b2"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from accel.cli.output import Table
 from accel.errors import HostError
-from accel.guard import Guard, Policy
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Flood, Kind, at_gateway
 from accel.lab.hosts import Host
@@ -19,6 +18,7 @@ from accel.lab.load import Traffic
 from accel.lab.network import Lab
 from accel.lab.scene import Shown
 from accel.lab.screen import Screen
+from accel.model.guard import Guard, Policy
 from accel.verdicts import Verdict
 
 RATE = 100_000  # segments per second: SYN, ACK, RST and FIN alike

@@ -13,7 +13,7 @@ from pathlib import Path
 from accel.lab.chain import NAME
 from accel.lab.hosts import Host
 from accel.lab.network import Lab
-from accel.model import Address
+from accel.model.address import Address
 
 # Beside those of the segments. Each client of IPv6 has a /64 of its own.
 CROWD4 = ipaddress.IPv4Network("100.64.0.0/16")

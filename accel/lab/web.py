@@ -12,7 +12,7 @@ from pathlib import Path
 from accel.errors import HostError
 from accel.lab.chain import KeyKind, make_chain
 from accel.lab.hosts import Host
-from accel.model import Address
+from accel.model.address import Address
 
 BODIES = {"1": 1, "1k": 1 << 10, "1m": 1 << 20}  # path -> bytes
 _START_SECONDS = 60.0

@@ -15,7 +15,7 @@ from objects import MACS
 
 from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.namespace import Namespace
-from accel.placed import Limits
+from accel.model.placement import Limits
 
 
 @pytest.fixture

@@ -22,25 +22,25 @@ from accel.client_keys import ClientKeys
 from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity
+from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from accel.errors import CapacityError, HostError, NotFoundError
-from accel.guard import OFF, Level, Rule, Stance
 from accel.guard_counts import Counted, Selection
 from accel.guard_counts import Counts as GuardCounts
 from accel.guards import GuardKeys
-from accel.hint import UNUSED, HintUse
 from accel.hint_outcomes import HintOutcome
 from accel.hint_table import HintTable
 from accel.hint_values import HintCounts, Standing
 from accel.maps import defines
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.hints import UNUSED, HintUse
+from accel.model.placement import Limits, NextHop, PlacedService
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes
+from accel.model.quic import ServerId
 from accel.nexthop import Unresolved
 from accel.outcome import Outcome
-from accel.placed import Limits, NextHop, PlacedService
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes
 from accel.pushed import Pushed
 from accel.samples import HINT_SAMPLE, SAMPLE, Samples
-from accel.server_id import ServerId
 from accel.verdicts import Verdict
 
 UNREACHABLE = ipaddress.ip_network("10.99.0.0/16")

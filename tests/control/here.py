@@ -18,8 +18,8 @@ from accel.control import server
 from accel.control.gateway import Gateway
 from accel.control.hint_plan import Quotas
 from accel.control.store import Store
-from accel.model import Address
-from accel.placed import Limits
+from accel.model.address import Address
+from accel.model.placement import Limits
 from accel.v1 import gateway_pb2_grpc
 
 

@@ -20,8 +20,8 @@ from accel import config
 from accel.cli import connect, drain
 from accel.cli.main import main
 from accel.cli.output import plain
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED
 
 FILE = """\
 services:
@@ -440,7 +440,9 @@ def test_errors_keep_what_they_say_besides_text(applied: Accel, socket: Path) ->
 def test_a_hundred_thousand_backends_fit_into_one_message(socket: Path) -> None:
     from accel.client import Client
     from accel.errors import CapacityError
-    from accel.model import Backend, Protocol, Service, parse_address
+    from accel.model.address import parse_address
+    from accel.model.backend import Backend
+    from accel.model.service import Protocol, Service
 
     address = parse_address("10.0.0.1", "")
     service = Service(name="api", address=address, port=80, protocol=Protocol.TCP)

@@ -11,11 +11,11 @@ import pytest
 from here import Here
 from objects import web
 
-from accel.answers import Attack
 from accel.cli.main import main
 from accel.cli.watch import _attack_line
 from accel.image import address_bytes
-from accel.model import parse_address
+from accel.model.address import parse_address
+from accel.model.results import Attack
 from accel.samples import SAMPLE
 from accel.verdicts import Verdict
 

@@ -19,10 +19,10 @@ from accel.admission import Candidate, Refusal
 from accel.cli import connect
 from accel.cli.main import main
 from accel.control.hint_plan import Quotas
-from accel.hint import Kind
 from accel.hint_lines import HINTS, Reader, lines_of
 from accel.hint_values import Seen, Standing
-from accel.placed import Limits
+from accel.model.hints import Kind
+from accel.model.placement import Limits
 
 Accel = Callable[..., tuple[str, str]]
 

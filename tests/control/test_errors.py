@@ -11,7 +11,7 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 

@@ -12,7 +12,8 @@ from objects import backend, service, web
 
 from accel import frame
 from accel.lab.namespace import Namespace
-from accel.model import Protocol, parse_address
+from accel.model.address import parse_address
+from accel.model.service import Protocol
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import hint_pb2, hint_pb2_grpc, model_pb2
 

@@ -10,8 +10,18 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
-from accel.hint import NOTHING, UNUSED, Affinity, HintUse, Kind, Learn, QuicId, Shard, ShardKey
-from accel.server_id import ServerId
+from accel.model.hints import (
+    NOTHING,
+    UNUSED,
+    Affinity,
+    HintUse,
+    Kind,
+    Learn,
+    QuicId,
+    Shard,
+    ShardKey,
+)
+from accel.model.quic import ServerId
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 

@@ -10,10 +10,10 @@ from here import Here, details_of
 from objects import service, web
 
 from accel.admission import Candidate, Refusal
-from accel.hint import Kind, Shard, ShardKey
 from accel.hint_outcomes import HintOutcome
 from accel.hint_values import Seen, Standing
-from accel.model import parse_address
+from accel.model.address import parse_address
+from accel.model.hints import Kind, Shard, ShardKey
 from accel.outcome import Outcome
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import hint_pb2, hint_pb2_grpc, model_pb2

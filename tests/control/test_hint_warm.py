@@ -10,10 +10,11 @@ import pytest
 from here import Here, details_of
 
 from accel.errors import HostError, NotFoundError
-from accel.hint import Hints
 from accel.hint_client import HintClient
 from accel.messages import of_service
-from accel.model import Protocol, Service, parse_address
+from accel.model.address import parse_address
+from accel.model.hints import Hints
+from accel.model.service import Protocol, Service
 from accel.v1 import gateway_pb2, hint_pb2, hint_pb2_grpc, model_pb2
 
 

@@ -24,8 +24,9 @@ from accel.control.hint_requests import Reader
 from accel.control.hint_store import HintStore
 from accel.control.state import State
 from accel.control.store import Store
-from accel.model import Backend, Protocol, Service
-from accel.placed import Limits
+from accel.model.backend import Backend
+from accel.model.placement import Limits
+from accel.model.service import Protocol, Service
 from accel.v1 import hint_pb2 as pb
 
 LIMITS = Limits(services=4, backends=8, hints=32)

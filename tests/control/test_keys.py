@@ -17,8 +17,8 @@ from acceld import Acceld
 from accel.accept import CookieKeys
 from accel.channel import Certificates
 from accel.errors import HostError
-from accel.guard_secret import COOKIE, derive_key, keys_around, read_secret
 from accel.key_stream import KeyStream, keys_of
+from accel.model.guard_secret import COOKIE, derive_key, keys_around, read_secret
 from accel.v1 import keys_pb2 as pb
 from accel.v1 import keys_pb2_grpc
 

@@ -14,9 +14,9 @@ from acceld import Acceld, Running
 from here import Here, details_of
 from objects import backend, service
 
-from accel.guard import Level, Rule
+from accel.datapath.guard.actions import Level, Rule
 from accel.lab.namespace import Namespace
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.v1 import gateway_pb2, prefix_pb2_grpc
 from accel.v1 import prefix_pb2 as pb
 

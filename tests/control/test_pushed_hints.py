@@ -12,8 +12,8 @@ from objects import backend, service, web
 
 from accel.control import hint_requests
 from accel.control.hint_plan import Quotas
-from accel.hint import UNUSED, Kind
-from accel.placed import Limits
+from accel.model.hints import UNUSED, Kind
+from accel.model.placement import Limits
 from accel.v1 import gateway_pb2, model_pb2
 from accel.v1 import hint_pb2 as pb
 

@@ -17,9 +17,9 @@ from hinted import apply, batch, everything, hint, key, listed, stub
 from objects import backend, service, web
 
 from accel.control import hint_book, hint_watch
-from accel.hint import Kind
 from accel.hint_values import Clients
-from accel.placed import Limits
+from accel.model.hints import Kind
+from accel.model.placement import Limits
 from accel.v1 import gateway_pb2
 from accel.v1 import hint_pb2 as pb
 

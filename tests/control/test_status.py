@@ -10,7 +10,8 @@ from here import Here
 from objects import backend, service, web
 
 from accel import __version__, frame
-from accel.model import Protocol, parse_address
+from accel.model.address import parse_address
+from accel.model.service import Protocol
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 

@@ -13,7 +13,8 @@ from objects import backend, names, service, web
 
 from accel.control import store, watch
 from accel.control.state import Change
-from accel.model import Backend, parse_address
+from accel.model.address import parse_address
+from accel.model.backend import Backend
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 

@@ -14,7 +14,8 @@ from scapy.all import IP, TCP, IPv6, Packet
 from siphash_model import challenge_number
 from world import WAYS
 
-from accel.guard import GuardMode, Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.guard import GuardMode, Rate
 
 IPIP4 = WAYS["ipip4"]
 TCP4, TCP6, UDP4 = "ipip4-tcp4", "ipip4-tcp6", "ipip4-udp4"

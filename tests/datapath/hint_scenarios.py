@@ -16,11 +16,21 @@ from hint_model import HintModel, Network
 from rig import Rig
 from traffic import CLIENTS
 
-from accel.hint import NOTHING, Affinity, Hints, HintUse, Kind, Learn, QuicId, Shard, ShardKey
 from accel.hint_values import Clients
-from accel.model import Address
-from accel.placed import PlacedService
-from accel.server_id import ServerId
+from accel.model.address import Address
+from accel.model.hints import (
+    NOTHING,
+    Affinity,
+    Hints,
+    HintUse,
+    Kind,
+    Learn,
+    QuicId,
+    Shard,
+    ShardKey,
+)
+from accel.model.placement import PlacedService
+from accel.model.quic import ServerId
 
 NETWORKS = ("198.51.100.0/24", "198.51.0.0/16", "198.51.100.1/32",
             "2001:db8:c::/48", "2001:db8::/32", "2001:db8:c::1/128")  # fmt: skip

@@ -17,9 +17,10 @@ from rig import GUARD_KEYS
 from scapy.all import IP, TCP, UDP
 from world import API4, RING_SIZE, World
 
-from accel.hint import HintUse, Kind
-from accel.model import Protocol, Service, State
-from accel.placed import PlacedBackend, PlacedService
+from accel.model.backend import State
+from accel.model.hints import HintUse, Kind
+from accel.model.placement import PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 
 CLIENTS = [f"198.51.100.{n}" for n in range(1, 7)]
 PORTS = (40000, 40001, 40002)

@@ -10,9 +10,9 @@ from packets import LINK, tcp, to_api, udp
 from rig import Rig
 from world import CLIENT4, WAYS
 
-from accel.hint import Hints, HintUse, Kind, QuicId, Shard, ShardKey
 from accel.hint_values import Clients, Seen
-from accel.server_id import ServerId
+from accel.model.hints import Hints, HintUse, Kind, QuicId, Shard, ShardKey
+from accel.model.quic import ServerId
 
 POOL = WAYS["pool"]
 TCP4, TCP6, UDP4, OTHER = "pool-tcp4", "pool-tcp6", "pool-udp4", "ipip4-tcp4"

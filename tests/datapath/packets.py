@@ -38,7 +38,7 @@ from world import (
     Way,
 )
 
-from accel.model import Mode
+from accel.model.backend import Mode
 
 CLIENT_PORT = 40001
 CHOSEN_LABEL = 0xABCDE  # stands for: any flow label

@@ -14,9 +14,9 @@ from leaving_model import without_time
 from rig import GUARD_KEYS, Rig
 from scapy.all import Ether
 
-from accel.guard import Stance
+from accel.datapath.guard.actions import Stance
 from accel.maps import ticks_per_second
-from accel.placed import PlacedService
+from accel.model.placement import PlacedService
 
 SLOWER = 16  # what brings a token: seconds, so that it takes longer than the test
 SLIPS = 0.25  # seconds that may pass without being asked for, in all

@@ -18,14 +18,14 @@ from world import World
 
 from accel import probes, syscall
 from accel.datapath import DataPath
-from accel.guard import Stance
+from accel.datapath.guard.actions import Stance
 from accel.guards import GuardKeys
 from accel.lab.limits import SMALL
 from accel.maps import CONSTANTS
+from accel.model.placement import PlacedService
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes
 from accel.outcome import Outcome
-from accel.placed import PlacedService
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes
 from accel.verdicts import Verdict
 
 LIMITS = SMALL

@@ -10,7 +10,7 @@ from packets import CHOSEN_LABEL, CHOSEN_PORT
 from rig import Rig
 from scapy.all import UDP, Ether, IPv6, Packet
 
-from accel.guard import Stance
+from accel.datapath.guard.actions import Stance
 from accel.verdicts import Verdict
 
 _ACTIONS = {"FORWARD": "XDP_REDIRECT", "PASS": "XDP_PASS", "DROP": "XDP_DROP", "TX": "XDP_TX"}

@@ -11,9 +11,11 @@ from guard_model import Network
 from hypothesis import strategies as st
 from world import mac
 
-from accel.guard import GuardMode, Level, Rate, Rule, Stance
-from accel.model import Backend, Mode, Protocol, Service, State
-from accel.placed import NextHop, PlacedBackend, PlacedService
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.backend import Backend, Mode, State
+from accel.model.guard import GuardMode, Rate
+from accel.model.placement import NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 
 ADDRESSES = [ip_address(a) for a in ("192.0.2.10", "192.0.2.20", "2001:db8:a::10", "2001:db8::")]
 PORTS = (0, 80, 443, 8443)

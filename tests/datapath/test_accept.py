@@ -28,10 +28,10 @@ from scapy.all import (
 from accel import probes
 from accel.accept import FORMER_SECONDS, MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
 from accel.backend_verdicts import read_verdicts
+from accel.datapath.guard.actions import Stance
 from accel.errors import HostError, NotFoundError
-from accel.guard import Stance
-from accel.guard_secret import COOKIE, derive_key, keys_around
 from accel.lab.namespace import Namespace
+from accel.model.guard_secret import COOKIE, derive_key, keys_around
 from accel.sock_diag import end_time_wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")

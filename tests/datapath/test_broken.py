@@ -21,7 +21,8 @@ from rig import Rig
 from row import Row
 from scapy.all import Padding
 
-from accel.guard import GuardMode, Level, Rate, Rule
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
 
 MODULES = (test_forward, test_parse, test_icmp, test_too_big, test_flows)

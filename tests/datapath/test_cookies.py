@@ -15,7 +15,8 @@ from rig import GUARD_KEYS, Rig
 from row import Row, check, same_frame
 from scapy.all import IP, TCP, Ether, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, Packet, Raw
 
-from accel.guard import GuardMode, Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
 
 ON = stance(ATTACKED, GuardMode.COOKIE_BACKEND)

@@ -13,7 +13,7 @@ from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
 from world import API4, CLIENT4, GATEWAY_MAC, GENERATION, WAYS
 
 from accel.maps import CONSTANTS
-from accel.model import State
+from accel.model.backend import State
 
 POOL = WAYS["pool"]
 TCP4, UDP4, TCP6 = "pool-tcp4", "pool-udp4", "pool-tcp6"

@@ -20,8 +20,9 @@ from scapy.all import IP, TCP, Ether, IPv6, Packet, Raw
 from world import WAYS
 
 from accel import probes
-from accel.guard import GuardMode, Level, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.local_cookies import Option
+from accel.model.guard import GuardMode
 from accel.verdicts import Verdict
 
 PORT = WAYS["local"].port

@@ -24,8 +24,9 @@ from scapy.all import (
 )
 from world import ANY4, ANY_PORT, API4, API6, CLIENT4, CLIENT6, HOST4, HOST6, WAYS
 
-from accel.guard import GuardMode, Level, Rate, Rule
-from accel.model import Protocol
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.guard import GuardMode, Rate
+from accel.model.service import Protocol
 
 FRAGMENT_ON, FRAGMENT_WATCHED = {Rule.FRAGMENT: Level.ON}, {Rule.FRAGMENT: Level.MONITOR}
 DATA = Raw(b"x" * 24)

@@ -14,7 +14,8 @@ from rig import Rig
 from row import Row, check
 from scapy.all import Packet
 
-from accel.guard import GuardMode, Level, Rule
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.guard import GuardMode
 
 ALL = [set(chosen) for size in range(7) for chosen in combinations("FSRPAU", size)]
 MODES = {"auth": GuardMode.AUTH, "retransmit": GuardMode.RETRANSMIT}

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rig import Rig
 
-from accel.guard import GuardMode, Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.maps import ticks_per_second
+from accel.model.guard import GuardMode, Rate
 
 RATES = ("SYN", "SYN_PREFIX", "UDP", "UDP_PREFIX", "ICMP", "ICMP_PREFIX")  # enum rate_of
 any_rate = st.builds(Rate, per_second=st.integers(0, 1000), burst=st.integers(0, 1000))

@@ -14,8 +14,9 @@ from row import Row, check
 from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Packet
 from world import ANY4, API4, API6, CLIENT4, HOST4
 
-from accel.guard import Level, Rate, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.maps import ticks_per_second
+from accel.model.guard import Rate
 
 UDP6 = "ipip4-udp6"
 SECOND = ticks_per_second() * TICK

@@ -13,8 +13,8 @@ from row import Row, check
 from scapy.all import Packet
 from world import WAYS
 
-from accel.guard import GuardMode
 from accel.maps import ticks_per_second
+from accel.model.guard import GuardMode
 
 MODE = GuardMode.RETRANSMIT
 ON = {name: stance(ATTACKED, MODE) for name in (TCP4, TCP6)}

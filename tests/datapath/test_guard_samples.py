@@ -15,8 +15,9 @@ from rig import Rig
 from scapy.all import ICMP, IP, Packet
 from world import API4, API6, CLIENT4, CLIENT6
 
-from accel.guard import Level, Rate, Rule
+from accel.datapath.guard.actions import Level, Rule
 from accel.maps import CONSTANTS
+from accel.model.guard import Rate
 from accel.samples import weights
 from accel.verdicts import Verdict
 

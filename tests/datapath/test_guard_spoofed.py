@@ -14,8 +14,8 @@ from rig import Rig
 from scapy.all import TCP
 
 from accel import syscall
-from accel.guard import GuardMode
 from accel.loader import compile_bpf
+from accel.model.guard import GuardMode
 
 FRAME = bytes(syn())
 SLICE = 500_000  # packets in one system call

@@ -12,9 +12,9 @@ from rig import Rig
 from world import CLIENT4, CLIENT6, GENERATION
 
 from accel.errors import InvalidError
-from accel.hint import Kind
 from accel.hint_values import Clients
-from accel.model import State
+from accel.model.backend import State
+from accel.model.hints import Kind
 
 NET4, NET6 = ip_network("198.51.100.0/24"), ip_network("2001:db8:c::/48")
 

@@ -15,10 +15,10 @@ from rig import Rig
 from world import CLIENT4, GENERATION
 
 from accel.admission import Refusal, decided
-from accel.hint import Affinity, Hints, Kind, Learn
 from accel.hint_values import Clients
 from accel.maps import CONSTANTS
-from accel.model import State
+from accel.model.backend import State
+from accel.model.hints import Affinity, Hints, Kind, Learn
 
 CLIENTS = [nth(7919 * i) for i in range(1, 7)]
 PREFIXES = ["10.0.0.0/8", "10.0.0.0/17", *(f"{client}/32" for client in CLIENTS[:2])]

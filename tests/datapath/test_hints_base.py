@@ -11,7 +11,7 @@ from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, shard, syn
 from rig import Rig
 from world import CLIENT4
 
-from accel.hint import Affinity, Hints, Kind, ShardKey
+from accel.model.hints import Affinity, Hints, Kind, ShardKey
 
 NONE = Hints(holdout=0, bound=0)
 

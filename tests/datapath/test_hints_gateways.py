@@ -25,10 +25,10 @@ from traffic import Traffic
 from world import World
 
 from accel.datapath import DataPath
-from accel.hint import UNHINTED, Affinity, Hints, HintUse, Kind, ShardKey
 from accel.hint_values import Clients
-from accel.model import Protocol
-from accel.placed import PlacedService
+from accel.model.hints import UNHINTED, Affinity, Hints, HintUse, Kind, ShardKey
+from accel.model.placement import PlacedService
+from accel.model.service import Protocol
 
 FLOWS = 100_000
 PLAIN = replace(UNHINTED, bound=0, sample=0, holdout=10)

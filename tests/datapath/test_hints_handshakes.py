@@ -10,9 +10,9 @@ from rig import Rig
 from test_hints_quic import connection_id, server_id, short
 
 from accel import syscall
-from accel.hint import NOTHING, Affinity, Learn
 from accel.maps import PROGRAMS
-from accel.model import State
+from accel.model.backend import State
+from accel.model.hints import NOTHING, Affinity, Learn
 
 
 @pytest.fixture

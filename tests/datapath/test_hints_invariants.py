@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pair import Epoch, Event, Hinted, Pair, Place, Settled
 from rig import Rig
 
-from accel.model import State
-from accel.placed import PlacedBackend
+from accel.model.backend import State
+from accel.model.placement import PlacedBackend
 
 EXAMPLES = 25
 BY_HINT = {"PUSHED", "LEARNED", "PREFIX"}

@@ -10,7 +10,7 @@ from rig import Rig
 from world import CLIENT6
 
 from accel.errors import CapacityError
-from accel.hint import NOTHING, Kind
+from accel.model.hints import NOTHING, Kind
 
 NET4 = ip_network("198.51.100.0/24")
 

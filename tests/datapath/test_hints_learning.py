@@ -9,9 +9,9 @@ from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, syn
 from rig import Rig
 from world import CLIENT6
 
-from accel.guard import Level, Rule
-from accel.hint import Affinity, Kind, Learn
-from accel.model import State
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.backend import State
+from accel.model.hints import Affinity, Kind, Learn
 
 TRUE, SPOOFED = 300, 20_000
 

@@ -16,10 +16,10 @@ from rig import Rig
 from scapy.all import ICMP, IP, TCP
 from world import API4, CLIENT4, GENERATION, WAYS
 
-from accel.guard import Level, Rule
-from accel.hint import Affinity, Hints, Kind, Learn, Shard, ShardKey
-from accel.model import State
-from accel.prefix_list import Prefixes
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.backend import State
+from accel.model.hints import Affinity, Hints, Kind, Learn, Shard, ShardKey
+from accel.model.prefix_columns import Prefixes
 
 CLIENTS = [nth(i) for i in range(8)]
 

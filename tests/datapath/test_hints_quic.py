@@ -10,9 +10,9 @@ from rig import LIMITS, Rig
 from world import GENERATION
 
 from accel.errors import CapacityError, InvalidError
-from accel.hint import LONGEST_ID, NONCES
-from accel.model import State
-from accel.server_id import ServerId
+from accel.model.backend import State
+from accel.model.hints import LONGEST_ID, NONCES
+from accel.model.quic import ServerId
 
 V1, V2 = 1, 0x6B3343CF
 NEGOTIATION, DRAFT_29, GREASED = 0, 0xFF00001D, 0x1A2A3A4A  # none that is known

@@ -14,8 +14,8 @@ from world import CLIENT4, CLIENT6
 
 from accel import features, maps
 from accel.datapath import DataPath
-from accel.hint import Kind, Learn
 from accel.maps import CONSTANTS
+from accel.model.hints import Kind, Learn
 
 HELLO = bytes(range(256)) * 6
 COPIES = maps._has(features.PACKET_COPIES)

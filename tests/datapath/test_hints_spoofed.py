@@ -17,10 +17,10 @@ from rig import LIMITS, Rig
 
 from accel import syscall
 from accel.datapath import DataPath
-from accel.hint import NOTHING, Learn
 from accel.hint_values import Clients
 from accel.loader import compile_bpf
-from accel.prefix_list import V4
+from accel.model.hints import NOTHING, Learn
+from accel.model.prefix_columns import V4
 
 TRUE, SPOOFED = 5_000, 200_000
 FIRST = 0x0A000000  # address of the first true one

@@ -10,8 +10,8 @@ import pytest
 from hinting import TCP4, Hinted, ack, syn
 from rig import Rig
 
-from accel.hint import NOTHING, Kind, Learn
-from accel.model import State
+from accel.model.backend import State
+from accel.model.hints import NOTHING, Kind, Learn
 
 NET4 = ip_network("198.51.100.0/24")
 

@@ -14,7 +14,7 @@ from world import WAYS, World
 from accel import loader, maps
 from accel.datapath import DataPath
 from accel.decap import Decap, parse_prefixes
-from accel.placed import Limits
+from accel.model.placement import Limits
 
 FRAME = bytes(LINK / to_api(4) / tcp(WAYS["ipip4"].port))
 

@@ -16,8 +16,8 @@ from rig import KEPT, LIMITS, Rig
 from world import WAYS, World
 
 from accel.datapath import DataPath
-from accel.placed import Limits
-from accel.prefix_list import Prefixes
+from accel.model.placement import Limits
+from accel.model.prefix_columns import Prefixes
 
 POOL = WAYS["pool"]
 TCP4 = "pool-tcp4"

@@ -14,10 +14,11 @@ from row import Row, check
 from scapy.all import ICMP, Dot1Q, ICMPv6EchoRequest, IPv6ExtHdrDestOpt, Packet, Raw
 from world import CLIENT4, HOST4, HOST6, WAYS
 
-from accel.guard import Level, Rate, Rule, Stance
-from accel.model import Address
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes, network_of
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.address import Address
+from accel.model.guard import Rate
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes, network_of
 from accel.verdicts import Verdict
 
 ON = {Rule.PREFIX: Level.ON}

@@ -10,8 +10,8 @@ import pytest
 from rig import Rig
 from world import World
 
-from accel.model import State
-from accel.placed import PlacedBackend, PlacedService
+from accel.model.backend import State
+from accel.model.placement import PlacedBackend, PlacedService
 
 STEPS = 25
 

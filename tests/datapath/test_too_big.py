@@ -21,7 +21,7 @@ from row import Row, check
 from scapy.all import ICMP, IP, TCP, IPOption_NOP, IPv6ExtHdrDestOpt, Packet, PadN, Raw
 from world import API4, CLIENT4, MTU, WAYS, Way
 
-from accel.model import Mode
+from accel.model.backend import Mode
 
 IPIP4, L2DSR, LOCAL = WAYS["ipip4"], WAYS["l2dsr"], WAYS["local"]
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from accel.model import Backend, Mode, Protocol, Service, State
-from accel.placed import NextHop, PlacedBackend, PlacedService
+from accel.model.backend import Backend, Mode, State
+from accel.model.placement import NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 
 CLIENT4, CLIENT6 = "198.51.100.7", "2001:db8:c::7"
 API4, API6 = "192.0.2.10", "2001:db8:a::10"

@@ -10,9 +10,10 @@ from hint_model import Advised, Flight, HintModel, is_up
 from packet_model import TCP
 from ring_model import Ring
 
-from accel.hint import Kind
-from accel.model import Service, State
-from accel.placed import PlacedBackend, PlacedService
+from accel.model.backend import State
+from accel.model.hints import Kind
+from accel.model.placement import PlacedBackend, PlacedService
+from accel.model.service import Service
 
 TRIES = 16  # backends of a list that are looked at for one below its bound
 Key = tuple[bytes, bytes, int]  # address, port, protocol

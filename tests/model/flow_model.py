@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hash_model import mixed, multilinear
 
-from accel.placed import PlacedBackend
+from accel.model.placement import PlacedBackend
 
 WAYS, LIFETIME = 8, 8  # epochs
 

@@ -29,9 +29,9 @@ from packet_model import (
     read_ipv6,
 )
 
-from accel.guard import Level, Rule
-from accel.model import Mode, State
-from accel.placed import PlacedBackend, PlacedService
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.backend import Mode, State
+from accel.model.placement import PlacedBackend, PlacedService
 
 INGRESS = 1  # where test runs come in
 TCP_HEADER, UDP_HEADER = 20, 8

@@ -14,7 +14,8 @@ from cookie_model import Asked, asked, cookie, kept_mss, option_bits
 from packet_model import TCP, UDP, EndsAs, Headers
 from siphash_model import Key, challenge_number
 
-from accel.guard import GuardMode, Level, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.model.guard import GuardMode
 
 FIN, SYN, RST, PUSH, ACK, URGENT = 1, 2, 4, 8, 16, 32
 SIX = 63

@@ -16,9 +16,9 @@ from client_model import V4, base_hash, bits_of, client_of, is_held_out
 from learned_model import Advice, LearnedTable
 from quic_model import Unreadable, server_id
 
-from accel.hint import Affinity, Hints, Kind, Learn, ShardKey
-from accel.model import Mode, State
-from accel.placed import PlacedBackend, PlacedService
+from accel.model.backend import Mode, State
+from accel.model.hints import Affinity, Hints, Kind, Learn, ShardKey
+from accel.model.placement import PlacedBackend, PlacedService
 
 RENEWED = 2  # seconds for which load bounds hold
 PART = 1 << 20  # what the whole is, of which a backend may get a part

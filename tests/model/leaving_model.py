@@ -7,8 +7,8 @@ import struct
 from cookie_model import Asked
 from packet_model import IPV4, IPV6, Headers, read_frame, read_link
 
-from accel.model import Mode
-from accel.placed import NextHop, PlacedBackend
+from accel.model.backend import Mode
+from accel.model.placement import NextHop, PlacedBackend
 
 TTL = 64
 IPIP, IPV6_IN_IP, UDP = 4, 41, 17

@@ -6,7 +6,7 @@ plain, the first three bits are the configuration's, the server id is behind the
 
 from __future__ import annotations
 
-from accel.hint import Hints
+from accel.model.hints import Hints
 
 LEAST = 22  # bytes: no packet that a server could know is shorter
 VERSION_1, VERSION_2 = 1, 0x6B3343CF

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accel.maglev import build_reference
-from accel.model import Mode, State
-from accel.placed import PlacedService
+from accel.model.backend import Mode, State
+from accel.model.placement import PlacedService
 
 
 class Ring:

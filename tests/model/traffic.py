@@ -14,7 +14,8 @@ from random import Random
 from cookie_model import cookie
 from siphash_model import Key, challenge_number
 
-from accel.model import Address, Protocol, Service
+from accel.model.address import Address
+from accel.model.service import Protocol, Service
 
 CLIENTS = {
     4: [ip_address(f"198.51.{100 + n // 5}.{n}") for n in range(1, 9)],

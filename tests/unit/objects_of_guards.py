@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from accel.guard import Guard
-from accel.model import Backend, Mode, Protocol, Service, parse_address
-from accel.placed import NextHop, PlacedBackend, PlacedService
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode
+from accel.model.guard import Guard
+from accel.model.placement import NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 
 
 def placed(

@@ -9,7 +9,15 @@ import sys
 import pytest
 import yaml
 
-from accel.answers import (
+from accel.cli import changes, explain
+from accel.cli.main import main
+from accel.cli.output import Table, plain, size
+from accel.cli.stats import rates, text
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode, State
+from accel.model.guard import UNGUARDED
+from accel.model.hints import UNHINTED
+from accel.model.results import (
     BackendStats,
     Change,
     ChangeKind,
@@ -20,13 +28,7 @@ from accel.answers import (
     ServiceStats,
     Stats,
 )
-from accel.cli import changes, explain
-from accel.cli.main import main
-from accel.cli.output import Table, plain, size
-from accel.cli.stats import rates, text
-from accel.guard import UNGUARDED
-from accel.hint import UNHINTED
-from accel.model import Backend, Mode, Protocol, Service, State, parse_address
+from accel.model.service import Protocol, Service
 
 API = Service(
     name="api",

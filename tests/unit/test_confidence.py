@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.confidence import KEPT, Difference, Values, of_means, of_proportions, t_quantile
+from accel.model.confidence import KEPT, Difference, Values, of_means, of_proportions, t_quantile
 
 
 # Newcombe 1998, table II, method 10 (a to h).

@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 
 from accel import config
 from accel.errors import InvalidError
-from accel.form import word
-from accel.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
-from accel.hint import UNHINTED, Affinity, Hints, Learn, QuicId, Shard, ShardKey
-from accel.model import Backend, Desired, Mode, Protocol, Service, State, parse_address
-from accel.server_id import ServerId
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode, State
+from accel.model.desired import Desired
+from accel.model.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
+from accel.model.hints import UNHINTED, Affinity, Hints, Learn, QuicId, Shard, ShardKey
+from accel.model.plain_values import word
+from accel.model.quic import ServerId
+from accel.model.service import Protocol, Service
 
 GOOD = """\
 services:

@@ -14,7 +14,7 @@ from accel.accept import VERDICTS, CookieKeys
 from accel.backend_verdicts import Counts
 from accel.cookie_agent import Accepting, SecretKeys
 from accel.errors import HostError, InvalidError, NotFoundError
-from accel.guard_secret import COOKIE, keys_around
+from accel.model.guard_secret import COOKIE, keys_around
 
 SECRET = bytes(range(32))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accel import explain_guard
-from accel.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
+from accel.model.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
 from accel.verdicts import Verdict
 
 OF_GUARDS = [v for v in Verdict if v >= Verdict["DENIED"]]

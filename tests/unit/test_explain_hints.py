@@ -12,11 +12,12 @@ from test_explain import outcome as made
 from accel.admission import Candidate, Refusal
 from accel.explain import steps
 from accel.explain_hints import Asked
-from accel.hint import Affinity, Hints, Kind, Shard, ShardKey
 from accel.hint_outcomes import HintOutcome
 from accel.hint_values import Seen, Standing
-from accel.model import Backend, State, parse_address
-from accel.placed import PlacedBackend, PlacedService
+from accel.model.address import parse_address
+from accel.model.backend import Backend, State
+from accel.model.hints import Affinity, Hints, Kind, Shard, ShardKey
+from accel.model.placement import PlacedBackend, PlacedService
 
 CLIENT = parse_address("198.51.100.7", "")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accel.flows import EPOCH_SECONDS, Flows
 from accel.maps import CONSTANTS
-from accel.model import State
+from accel.model.backend import State
 
 BACKENDS = 64
 AGES, LIFETIME = CONSTANTS["AGES"], CONSTANTS["LIFETIME"]

@@ -10,7 +10,8 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from accel import frame
-from accel.model import Protocol, parse_address
+from accel.model.address import parse_address
+from accel.model.service import Protocol
 
 PAIRS = [("198.51.100.7", "192.0.2.1"), ("2001:db8::7", "2001:db8:1::1")]
 

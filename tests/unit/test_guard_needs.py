@@ -9,8 +9,8 @@ import pytest
 
 from accel import guard_needs
 from accel.errors import HostError
-from accel.guard import GuardMode
 from accel.local_cookies import Announced, Option, announced, rmem_max, window_scale
+from accel.model.guard import GuardMode
 
 RIGHT: dict[str, tuple[int, ...]] = {
     "net.ipv4.tcp_syncookies": (2,),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from accel import guard_secret
 from accel.errors import HostError, InvalidError
+from accel.model import guard_secret
 
 SECRET = bytes(range(32))
 

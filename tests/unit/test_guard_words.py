@@ -7,20 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.errors import InvalidError
-from accel.guard import (
+from accel.guards import GuardKeys, Guards
+from accel.maps import CONSTANTS
+from accel.model.guard import (
     GREATEST_BURST_SECONDS,
     GREATEST_RATE,
     Guard,
     GuardLevel,
     GuardMode,
-    Level,
     Rate,
-    Rule,
-    Stance,
 )
-from accel.guards import GuardKeys, Guards
-from accel.maps import CONSTANTS
 
 SHIFT = CONSTANTS["CLOCK_SHIFT"]
 ticks = st.sampled_from((100, 250, 300, 1000))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from accel.cli.hint_report_text import text
-from accel.confidence import Difference
-from accel.hint_report import HintGroup, HintMeasure, HintReport
+from accel.model.confidence import Difference
+from accel.model.hint_report import HintGroup, HintMeasure, HintReport
 
 NONE = HintMeasure(count=0, mean=0, median=0, p95=0)
 

@@ -19,7 +19,7 @@ from accel.control.hint_rows import Row, Said
 from accel.control.hint_shown import text_of
 from accel.errors import InvalidError
 from accel.hint_table import HintTable, first_and_last
-from accel.prefix_list import V4
+from accel.model.prefix_columns import V4
 
 ADDRESSES = st.one_of(
     st.integers(0, (1 << 32) - 1).map(lambda n: n | V4), st.integers(0, (1 << 128) - 1)

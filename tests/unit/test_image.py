@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel import image, maglev
-from accel.model import Address, Backend, Mode, Protocol, Service, State
-from accel.placed import NextHop, PlacedBackend, PlacedService
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode, State
+from accel.model.placement import NextHop, PlacedBackend, PlacedService
+from accel.model.service import Protocol, Service
 
 addresses = st.ip_addresses()
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from accel import _maglev, maglev
 from accel.errors import InvalidError
-from accel.model import is_prime
+from accel.model.ring_size import is_prime
 
 SIZE = 65537
 PRIMES = [n for n in range(3, 2100) if is_prime(n)]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accel.model.placement import NextHop
 from accel.nexthop import Mirror, Unresolved
-from accel.placed import NextHop
 from accel.tables import Leg, Link, LinkAddress, Network, Route, RouteType, Table
 
 ETH = Link(index=2, name="eth0", mac=b"\2\0\0\0\0\2", mtu=1500)

@@ -9,9 +9,9 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
 
-from accel.model import Backend, Mode
+from accel.model.backend import Backend, Mode
+from accel.model.placement import NextHop
 from accel.path_mtu import KEPT, PathMtus, TooBig, quotes_one_for, read_ipv4, read_ipv6
-from accel.placed import NextHop
 
 ROUTER, GATEWAY, BACKEND = "10.0.1.1", "10.0.1.10", "10.0.2.101"
 ROUTER6, GATEWAY6, BACKEND6 = "fd00:1::1", "fd00:1::a", "fd00:2::65"

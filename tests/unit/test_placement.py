@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from accel.control.placement import GENERATIONS, Placement, Pool, Slot, pool_of
 from accel.errors import CapacityError
-from accel.placed import Limits
+from accel.model.placement import Limits
 
 LIMIT = 8
 

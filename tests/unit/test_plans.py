@@ -12,8 +12,10 @@ from accel.control import plans
 from accel.control.plans import Plan
 from accel.control.state import State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
-from accel.model import Backend, Protocol, Service, parse_address
-from accel.placed import Limits
+from accel.model.address import parse_address
+from accel.model.backend import Backend
+from accel.model.placement import Limits
+from accel.model.service import Protocol, Service
 
 LIMITS = Limits(services=64, backends=256)
 ADDRESS = parse_address("192.0.2.1", "")

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from accel.errors import CapacityError, InvalidError
 from accel.maps import CONSTANTS, prefix_buckets
-from accel.model import Address
-from accel.placed import Limits
-from accel.prefix_form import Network
-from accel.prefix_list import Prefixes, network_of
+from accel.model.address import Address
+from accel.model.placement import Limits
+from accel.model.prefix import Network
+from accel.model.prefix_columns import Prefixes, network_of
 from accel.prefixes import PrefixTable
 
 Set = dict[Network, bool]

@@ -12,10 +12,12 @@ from accel.control import plans
 from accel.control.plans import Plan
 from accel.control.state import State
 from accel.errors import CapacityError, InvalidError
-from accel.hint import Hints, QuicId
-from accel.model import Backend, Protocol, Service, parse_address
-from accel.placed import Limits
-from accel.server_id import ServerId
+from accel.model.address import parse_address
+from accel.model.backend import Backend
+from accel.model.hints import Hints, QuicId
+from accel.model.placement import Limits
+from accel.model.quic import ServerId
+from accel.model.service import Protocol, Service
 
 LIMITS = Limits(services=4, backends=8)
 FORM = QuicId(rotation=0, server_id_length=2, nonce_length=4)

@@ -8,8 +8,9 @@ import pytest
 from objects_of_guards import placed
 
 from accel.control.stances import Phase, least_mtu, stance_of
-from accel.guard import Guard, GuardLevel, GuardMode, Level, Policy, Rate, Rule, SourceRate
-from accel.model import Mode
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
 
 QUIET, LINGER = Phase(), Phase(lingering=True)
 FIRST, ATTACK = Phase(answering=True), Phase(answering=True, strays=True)

@@ -22,12 +22,14 @@ from accel.control.rows import text_of
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.errors import ExpiredError, HostError
-from accel.guard import Guard, GuardLevel, Policy, Rate, SourceRate
-from accel.hint import Hints, Learn, QuicId, Shard, ShardKey
-from accel.model import Backend, Mode, Protocol, Service, parse_address
-from accel.model import State as BackendState
-from accel.placed import Limits
-from accel.server_id import ServerId
+from accel.model.address import parse_address
+from accel.model.backend import Backend, Mode
+from accel.model.backend import State as BackendState
+from accel.model.guard import Guard, GuardLevel, Policy, Rate, SourceRate
+from accel.model.hints import Hints, Learn, QuicId, Shard, ShardKey
+from accel.model.placement import Limits
+from accel.model.quic import ServerId
+from accel.model.service import Protocol, Service
 
 LIMITS = Limits(services=4, backends=8)
 WEB = Service(name="web", address=parse_address("192.0.2.1", ""), port=443, protocol=Protocol.TCP)

@@ -21,7 +21,7 @@ from accel.control.top_sources import (
     prefix_of,
 )
 from accel.image import address_bytes
-from accel.model import parse_address
+from accel.model.address import parse_address
 from accel.samples import SAMPLE, Samples, weights
 from accel.verdicts import Verdict
 

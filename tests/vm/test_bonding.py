@@ -12,7 +12,7 @@ from steering import a_service, errors, its_backends, spread, url
 from accel.errors import HostError, NotFoundError
 from accel.lab.hosts import INTERFACE
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
 
 SECOND = "second"  # the other cable, at both ends
 

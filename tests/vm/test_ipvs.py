@@ -10,7 +10,7 @@ from machine_network import OTHER, Network
 from steering import SERVICE, a_service, errors, its_backends, spread, url
 
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
 
 TUNNELS = {"ipip": [], "gue": ["--tun-type", "gue", "--tun-port", "6080"]}
 

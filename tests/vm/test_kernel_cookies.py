@@ -11,11 +11,11 @@ from steering import a_service, errors, its_backends, packets, url
 from under_attack import until
 
 from accel import probes
-from accel.guard import Guard, GuardMode, Policy
 from accel.lab import Host, unwrap
 from accel.lab.load import curl
 from accel.lab.namespace import end
-from accel.model import Mode
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardMode, Policy
 
 # Each device and GUE once: an emulated machine is slow.
 ROWS = [(Mode.IPIP, 4, 4), (Mode.IPIP, 6, 4), (Mode.IPIP, 4, 6), (Mode.GUE, 6, 6)]

@@ -7,7 +7,7 @@ from machine_network import Network
 from steering import a_service, errors, its_backends, spread, url
 
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
 
 ROWS = [
     (mode, inner, outer) for mode in (Mode.IPIP, Mode.GUE) for inner in (4, 6) for outer in (4, 6)

@@ -11,7 +11,7 @@ from steering import SERVICE, a_service, errors, its_backends, set_state, spread
 
 from accel.lab.kept import KeptFlows
 from accel.lab.load import curl
-from accel.model import Mode, State
+from accel.model.backend import Mode, State
 
 LINKS = {
     "delay": "delay 60ms",

@@ -9,10 +9,10 @@ from machine_network import Network, ip
 from scapy.layers.l2 import Dot1Q, Ether
 from steering import a_service, errors, its_backends, spread, url
 
-from accel.answers import Target
 from accel.lab.hosts import INTERFACE
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
+from accel.model.results import Target
 
 VLAN = 5
 ENDS = {4: ("10.0.5.1", "10.0.5.2", 24), 6: ("fd00:5::1", "fd00:5::2", 64)}  # router, gateway

@@ -15,7 +15,7 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, QuicEvent
 
 from accel.lab import Host
-from accel.model import Address
+from accel.model.address import Address
 
 _SECONDS = 60.0  # in which a handshake must end
 _IDLE = 600.0  # seconds: no test takes so long

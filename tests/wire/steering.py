@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from accel.lab import Host
 from accel.lab.daemon import Daemon
 from accel.lab.load import Answer
-from accel.model import Address, Backend, Mode, Protocol, Service, State
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode, State
+from accel.model.service import Protocol, Service
 
 SERVICE = {
     4: ipaddress.ip_address("198.51.100.1"),

@@ -13,7 +13,8 @@ from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Traffic, curl
-from accel.model import Backend, Mode, Service, State
+from accel.model.backend import Backend, Mode, State
+from accel.model.service import Service
 
 HOLD = 1.0  # seconds of load around each change
 PARALLEL = 4  # connections of that load at a time

@@ -13,7 +13,7 @@ from steering import SERVICE, a_service, errors, its_backends, url
 from accel.lab import INTERFACE, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,11 +23,12 @@ from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import PORT, Negotiated, Server, connected, read, until
 
 from accel import probes
-from accel.guard import Guard, GuardMode, Policy
 from accel.lab import INTERFACE, Host, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Address, Mode
+from accel.model.address import Address
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardMode, Policy
 
 SIZE = 100_000  # bytes each way, sent right after the handshake
 AT_ONCE = 8

@@ -11,14 +11,14 @@ from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import SOURCES, Spoils, settled, until
 
 from accel import probes
-from accel.guard import Guard, GuardMode, Policy
 from accel.guard_answers import GuardState
 from accel.lab import INTERFACE, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Traffic, curl
-from accel.model import Mode
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardMode, Policy
 
 MANY = 100_000  # frames of a flood
 RATE = 30_000  # frames per second

@@ -19,7 +19,7 @@ from under_attack import SOURCES
 
 from accel import probes
 from accel.datapath import DataPath
-from accel.guard import Guard, GuardMode, Level, Policy, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.guard_needs import missing
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
@@ -27,8 +27,9 @@ from accel.lab.flood import Kind, at_gateway
 from accel.lab.hosts import INTERFACE, Host
 from accel.lab.load import curl
 from accel.local_cookies import announced
-from accel.model import Mode
-from accel.placed import Limits, PlacedBackend, PlacedService
+from accel.model.backend import Mode
+from accel.model.guard import Guard, GuardMode, Policy
+from accel.model.placement import Limits, PlacedBackend, PlacedService
 from accel.verdicts import Verdict
 
 PORT = 7000

@@ -15,7 +15,8 @@ from accel.lab.daemon import Daemon
 from accel.lab.datagrams import Datagrams, echo
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Traffic, curl
-from accel.model import Backend, Mode, Protocol, Service, State
+from accel.model.backend import Backend, Mode, State
+from accel.model.service import Protocol, Service
 
 ECHO_PORT = 7
 

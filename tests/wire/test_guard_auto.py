@@ -13,17 +13,18 @@ import pytest
 from steering import SERVICE, errors, packets, url
 from under_attack import SOURCES, Spoils, guard_services, until
 
-from accel.answers import Attack
 from accel.client import Client
 from accel.errors import UnreachableError
-from accel.guard import Guard, Policy
 from accel.guard_answers import GuardState
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.kept import KeptFlows
 from accel.lab.load import Traffic, curl
-from accel.model import Address, Service
+from accel.model.address import Address
+from accel.model.guard import Guard, Policy
+from accel.model.results import Attack
+from accel.model.service import Service
 
 ROUNDS = 2
 MEGABYTE = 1 << 20

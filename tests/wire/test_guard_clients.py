@@ -11,11 +11,11 @@ import pytest
 from steering import SERVICE, errors, packets, url
 from under_attack import Negotiated, Server, connected, guard_services, read, settled
 
-from accel.guard import Guard, GuardMode, Policy
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.guard import Guard, GuardMode, Policy
 
 SIZE = 100_000  # bytes each way, sent right after the handshake
 AT_ONCE = 8

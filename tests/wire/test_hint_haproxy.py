@@ -20,15 +20,17 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, set_state, spread, url
 from under_attack import until
 
-from accel.answers import Target
-from accel.hint import Hints, Shard, ShardKey
 from accel.hint_client import HintClient
 from accel.lab import Host, Lab, Topology, web
 from accel.lab.daemon import Daemon
 from accel.lab.haproxy import Haproxy
 from accel.lab.kept import KeptFlows
 from accel.lab.load import curl
-from accel.model import Address, Mode, Service, State
+from accel.model.address import Address
+from accel.model.backend import Mode, State
+from accel.model.hints import Hints, Shard, ShardKey
+from accel.model.results import Target
+from accel.model.service import Service
 
 PLAIN = Hints(holdout=0, bound=0)  # and no load bound: what is looked at is one kind at a time
 WARM = dataclasses.replace(PLAIN, warm=True)

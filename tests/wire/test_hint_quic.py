@@ -20,13 +20,14 @@ import quic_server
 from quic_client import QuicClient
 from steering import SERVICE, a_service, set_state
 
-from accel.answers import Target
-from accel.hint import Hints, QuicId
 from accel.lab import Host, Lab, Topology
 from accel.lab.chain import make_chain
 from accel.lab.daemon import Daemon
-from accel.model import Backend, Mode, Protocol, Service, State
-from accel.server_id import ServerId
+from accel.model.backend import Backend, Mode, State
+from accel.model.hints import Hints, QuicId
+from accel.model.quic import ServerId
+from accel.model.results import Target
+from accel.model.service import Protocol, Service
 
 V1, V2 = 1, 0x6B3343CF
 PROGRAM = Path(quic_server.__file__)

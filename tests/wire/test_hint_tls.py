@@ -12,15 +12,16 @@ import pytest
 from steering import SERVICE, a_service, its_backends, set_state
 from under_attack import until
 
-from accel.guard import Guard, Policy
-from accel.hint import UNHINTED, Affinity, Hints, Learn
-from accel.hint_answers import HintKind, HintStats
 from accel.hint_client import HintClient
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
-from accel.model import Address, Backend, Mode, State
+from accel.model.address import Address
+from accel.model.backend import Backend, Mode, State
+from accel.model.guard import Guard, Policy
+from accel.model.hint_results import HintKind, HintStats
+from accel.model.hints import UNHINTED, Affinity, Hints, Learn
 from accel.pushed_client import PushedClient
 
 # A few clients one after the other are no load: each second a backend may get all of them.

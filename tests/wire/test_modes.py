@@ -11,11 +11,11 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from steering import SERVICE, a_service, errors, its_backends, packets, spread, url
 
-from accel.answers import Target
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Mode
+from accel.model.backend import Mode
+from accel.model.results import Target
 
 MEGABYTE = 1 << 20
 

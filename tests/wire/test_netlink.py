@@ -14,10 +14,10 @@ import pytest
 
 from accel.errors import HostError
 from accel.lab.namespace import Namespace
-from accel.model import Address
+from accel.model.address import Address
+from accel.model.placement import NextHop
 from accel.netlink import Follower
 from accel.nexthop import Unresolved
-from accel.placed import NextHop
 
 PATIENCE = 20.0  # seconds until a test that waits for something fails
 _numbers = itertools.count()

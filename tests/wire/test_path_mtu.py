@@ -19,7 +19,9 @@ from under_attack import until
 from accel.lab import INTERFACE, Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl
-from accel.model import Address, Mode, Service
+from accel.model.address import Address
+from accel.model.backend import Mode
+from accel.model.service import Service
 
 NARROW = 1400
 MEGABYTE = 1 << 20

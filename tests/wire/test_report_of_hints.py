@@ -15,12 +15,12 @@ import pytest
 from steering import SERVICE, a_service, its_backends
 
 from accel.cli.main import main
-from accel.hint import Hints, Learn
-from accel.hint_report import HintReport
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.hosts import INTERFACE
-from accel.model import Mode
+from accel.model.backend import Mode
+from accel.model.hint_report import HintReport
+from accel.model.hints import Hints, Learn
 from accel.source import read_constants
 
 CLIENTS, RETURNS = 24, 2

@@ -15,11 +15,13 @@ from typing import TypeVar
 
 from steering import SERVICE, a_service, its_backends, packets
 
-from accel.guard import Guard
 from accel.lab import Host, Lab
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, Network, at_gateway
-from accel.model import Address, Mode, Service
+from accel.model.address import Address
+from accel.model.backend import Mode
+from accel.model.guard import Guard
+from accel.model.service import Service
 
 SOURCES: dict[int, list[Network]] = {
     4: [ip_network("198.18.0.0/15")],

@@ -18,7 +18,7 @@ from accel.errors import AccelError
 from accel.lab.limits import SMALL
 from accel.loader import compile_bpf, kept_in
 from accel.maps import compile_source, defines, new_flow_keys
-from accel.placed import Limits
+from accel.model.placement import Limits
 from accel.source import BPF_DIR
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")

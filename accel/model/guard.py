@@ -1,23 +1,16 @@
-"""The guard of a service: what an operator asks for, and what the data path does of it now.
+"""The guard of a service: what an operator asks for. Pure.
 
-A `Guard` is configured and belongs to its service; a `Stance` is what the data path has at the
-moment, which under policy `auto` changes with the traffic (accel.control.guards decides).
-Numbers are those of the API and of bpf/guard_maps.h. Pure: nothing here touches a map.
+Numbers are those of the API.
 """
 
 from __future__ import annotations
 
 import enum
-import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from accel.datapath.guard.actions import _CLOCK_SHIFT
 from accel.errors import InvalidError
-from accel.local_cookies import Option
-from accel.source import read_constants
 
-_CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]
-_STANCE = struct.Struct("=8B2B2H2B12I")
 GREATEST_RATE = 1_000_000  # packets per second: one unit of the guard's clock is about 1 us
 GREATEST_BURST_SECONDS = 60  # far from where the guard's clock wraps: 17 minutes at 1000 ticks
 DEFAULT_ON_RATE = 10_000  # packets per second
@@ -55,28 +48,6 @@ class GuardLevel(enum.IntEnum):
     MONITOR = 2
     ATTACK = 3
     ON = 4
-
-
-class Level(enum.IntEnum):
-    """What a rule does now: nothing, only note, refuse. LINGER is for SYNs, after an attack."""
-
-    OFF = 0
-    MONITOR = 1
-    ON = 2
-    LINGER = 3
-
-
-class Rule(enum.IntEnum):
-    """What is checked."""
-
-    SYN = 0
-    UNKNOWN = 1
-    PREFIX = 2
-    FLAGS = 3
-    FRAGMENT = 4
-    SYN_RATE = 5
-    UDP_RATE = 6
-    ICMP_RATE = 7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,31 +150,3 @@ class Guard:
 
 
 UNGUARDED = Guard()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stance:
-    """What the guard of a service does now; `mss` by IP version, what cookies announce."""
-
-    mode: GuardMode = GuardMode.AUTH
-    levels: Mapping[Rule, Level] = field(default_factory=dict)
-    rates: tuple[Rate, ...] = (Rate(),) * 6  # of enum rate_of
-    wscale: int = 7
-    mss: Mapping[int, int] = field(default_factory=lambda: {4: 1460, 6: 1440})
-    options: Option = Option.NONE  # of cookie-local: what this host keeps
-
-    @property
-    def idle(self) -> bool:
-        """Whether packets need not be looked at at all."""
-        return not any(self.levels.values())
-
-    def words(self, ticks_per_second: int) -> tuple[int, ...]:
-        """struct guard as eight words."""
-        levels = (int(self.levels.get(rule, Level.OFF)) for rule in Rule)
-        rates = (word for rate in self.rates for word in rate.words(ticks_per_second))
-        cookies = (self.mode, self.wscale, self.mss[4], self.mss[6], self.options, 0)
-        packed = _STANCE.pack(*levels, *cookies, *rates)
-        return struct.unpack("=8Q", packed)
-
-
-OFF = Stance()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accel.errors import InvalidError
-from accel.hint import LONGEST_ID, ROTATIONS
+from accel.model.hints import LONGEST_ID, ROTATIONS
 
 if TYPE_CHECKING:
-    from accel.model import Backend, Service
+    from accel.model.backend import Backend
+    from accel.model.service import Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from accel.hint_answers import KnownHint
-from accel.model import Address, Backend, Protocol, Service
+from accel.model.address import Address
+from accel.model.backend import Backend
+from accel.model.hint_results import KnownHint
+from accel.model.service import Protocol, Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

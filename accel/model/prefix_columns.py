@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel.model import Address
-from accel.prefix_form import Network
+from accel.model.address import Address
+from accel.model.prefix import Network
 
 V4 = 0xFFFF << 32
 """IPv4 addresses are ::ffff:a.b.c.d (RFC 4291 2.5.5.2)."""

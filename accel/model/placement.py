@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accel.errors import InvalidError
-from accel.model import Address, Backend, Service
+from accel.model.address import Address
+from accel.model.backend import Backend
+from accel.model.service import Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from accel.errors import InvalidError
-from accel.form import OF
+from accel.model.plain_values import OF
 
 T = TypeVar("T")
 
