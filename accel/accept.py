@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from accel import features, kfunc, syscall
 from accel.backend_verdicts import Counts, read_counts, read_verdicts
 from accel.datapath.guard.actions import Stance
+from accel.ebpf import features, kfunc, syscall
+from accel.ebpf.btf import function_id
+from accel.ebpf.loader import compile_bpf
+from accel.ebpf.ringbuf import RecordReader
+from accel.ebpf.source import BPF_DIR, read_constants
 from accel.errors import HostError, NotFoundError
-from accel.kernel_types import function_id
-from accel.loader import compile_bpf
 from accel.model.guard_secret import GENERATIONS, Key
-from accel.record_reader import RecordReader
-from accel.source import BPF_DIR, read_constants
 
 FORMER_SECONDS = 60.0  # more than a gateway that is back takes to roll its keys
 VERDICTS = read_verdicts("accept_verdicts.h")

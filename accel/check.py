@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel import capabilities, check_interface, features, guard_needs
+from accel import check_interface, guard_needs
+from accel.ebpf import capabilities, features
 from accel.errors import AccelError
 from accel.finding import Finding, fail, ok, warn
 from accel.reach import unreachable
@@ -101,7 +102,7 @@ def _importable(name: str) -> bool:
 def bcc() -> Finding:
     """The BPF compiler, by importing it."""
     try:
-        from accel.compiler import import_bcc
+        from accel.ebpf.compiler import import_bcc
 
         module = import_bcc()
     except AccelError as error:
@@ -215,7 +216,7 @@ def locked_memory(release: str, limit: int) -> Finding:
 def xdp() -> Finding:
     """Load a program of two instructions and run it once."""
     try:
-        from accel import syscall
+        from accel.ebpf import syscall
 
         # r0 = XDP_PASS; exit
         code = bytes.fromhex("b7000000020000009500000000000000")

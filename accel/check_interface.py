@@ -239,7 +239,7 @@ def _ethtool(interface: str, data: bytearray) -> bytes:
 
 def _try_native(interface: str) -> str:
     """Attach a program that passes everything, for a moment. Why that failed, or ""."""
-    from accel import syscall
+    from accel.ebpf import syscall
 
     with contextlib.ExitStack() as stack:
         try:

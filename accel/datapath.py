@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from accel import image
-from accel.attach import Attachment
 from accel.backend_table import WORDS, BackendTable
 from accel.counters import Counters, Counts
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.ebpf.links import Attachment
+from accel.ebpf.ringbuf import RecordReader
 from accel.errors import CapacityError
 from accel.flows import Flows
 from accel.guard_counts import Counts as GuardCounts
@@ -35,7 +36,6 @@ from accel.model.prefix_columns import Prefixes
 from accel.outcome import Outcome, explain
 from accel.prefixes import PrefixTable
 from accel.programs import Programs
-from accel.record_reader import RecordReader
 from accel.rings import Rings
 from accel.samples import SAMPLE, Samples
 from accel.table import ServiceTable

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Sequence
 
 from pyroute2 import IPRoute
 
-from accel import syscall
-from accel.attach import Attachment, Links
 from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.ebpf import syscall
+from accel.ebpf.links import Attachment, Links
+from accel.ebpf.loader import compile_bpf
+from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError, HostError, InvalidError
 from accel.image import address_bytes
-from accel.loader import compile_bpf
 from accel.model.address import Address
 from accel.model.backend import DEFAULT_GUE_PORT
-from accel.source import BPF_DIR
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -72,7 +72,7 @@ class Decap:
         self._own = wanted
 
     def attach(self, interface: str, mode: str = "auto") -> Attachment:
-        """As accel.attach.Links.attach: "auto", "native" or "generic"."""
+        """As accel.ebpf.links.Links.attach: "auto", "native" or "generic"."""
         return self._links.attach(self._program, interface, mode)
 
     def run(self, frame: bytes) -> syscall.TestRun:

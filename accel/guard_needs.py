@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from accel import features
+from accel.ebpf import features
 from accel.errors import HostError
 from accel.finding import Finding, ok, warn
 from accel.local_cookies import Sysctl, announced, sysctl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.maps import ticks_per_second
 
 # call bpf_jiffies64; r0 /= ticks; exit: three instructions need no compiler.

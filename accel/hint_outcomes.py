@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 
-from accel.source import BPF_DIR
+from accel.ebpf.source import BPF_DIR
 
 _ENTRY = re.compile(r'O\((\w+), (\w+),\s*"([^"]*)"\)')
 _LIST: list[tuple[str, str, str]] = _ENTRY.findall((BPF_DIR / "outcomes.h").read_text())

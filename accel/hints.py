@@ -11,6 +11,7 @@ import numpy.typing as npt
 from accel import image
 from accel.admission import Candidate, refusal
 from accel.client_keys import ClientKeys
+from accel.ebpf.ringbuf import RecordReader
 from accel.errors import InvalidError
 from accel.hint_clock import HintClock
 from accel.hint_outcomes import HintOutcome
@@ -27,7 +28,6 @@ from accel.model.placement import PlacedService
 from accel.model.prefix import Network
 from accel.model.quic import ServerId
 from accel.pushed import Pushed
-from accel.record_reader import RecordReader
 from accel.samples import HINT_SAMPLE, Samples
 from accel.server_id_map import ServerIdMap
 

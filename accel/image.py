@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accel import maglev
+from accel.ebpf.source import read_constants
 from accel.model.address import Address
 from accel.model.backend import Mode, State
 from accel.model.placement import NextHop, PlacedBackend, PlacedService
-from accel.source import read_constants
 
 Words = npt.NDArray[np.uint64]
 

@@ -6,7 +6,7 @@ import errno
 import struct
 from collections.abc import Callable, Iterator
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.errors import CapacityError, InvalidError
 from accel.image import address_bytes
 from accel.model.address import Address

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from accel.ebpf.source import read_constants
 from accel.image import Words
-from accel.source import read_constants
 
 _HASH = read_constants("hash.h")
 _MIX = np.uint64(_HASH["FLOW_KEY_MIX"])

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel import features, syscall
+from accel.ebpf import features, syscall
+from accel.ebpf.loader import Compiled, compile_bpf, keep_secret
+from accel.ebpf.source import BPF_DIR, read_constants, read_source
 from accel.errors import HostError
 from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
-from accel.loader import Compiled, compile_bpf, keep_secret
 from accel.model.placement import Limits
-from accel.source import BPF_DIR, read_constants, read_source
 
 NAMES = (
     "services",

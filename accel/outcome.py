@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.errors import HostError
 from accel.hint_outcomes import HintOutcome
 from accel.maps import CONSTANTS

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from threading import Lock
 
-from accel.attach import Links
+from accel.ebpf.links import Links
 from accel.maps import PROGRAMS, MapSet, folders_in, remove_folder
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 
-from accel.source import BPF_DIR
+from accel.ebpf.source import BPF_DIR
 
 _ENTRY = re.compile(r'V\((\w+), (\w+), ([01]),\s*\\?\s*"([^"]*)"\)')
 _LIST: list[tuple[str, str, str, str]] = _ENTRY.findall((BPF_DIR / "verdicts.h").read_text())

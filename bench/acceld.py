@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from accel import syscall
 from accel.client import Client
+from accel.ebpf import syscall
 from accel.errors import UnreachableError
 from accel.image import Words
 from accel.lab.namespace import Namespace

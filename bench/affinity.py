@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.hints import _BOUNDED_UNTIL
 from accel.model.hints import Affinity, Hints, HintUse, Learn
 from accel.model.service import Protocol

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
-from accel import syscall
 from accel.accept import Accept, CookieKeys
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
 from accel.guards import GuardKeys
 from accel.lab import web
 from accel.lab.hosts import Host, Segment, add_address
 from accel.lab.namespace import Namespace
 from accel.lab.network import PREFIX
-from accel.loader import compile_bpf
 from accel.model.backend import Backend, Mode
 from accel.model.guard_secret import COOKIE, keys_around
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from accel import syscall
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
+from accel.ebpf.source import read_constants
 from accel.lab.namespace import Namespace
-from accel.loader import compile_bpf
-from accel.source import read_constants
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = 11

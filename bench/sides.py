@@ -6,9 +6,9 @@ import struct
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from accel import syscall
 from accel.datapath import DataPath
-from accel.loader import compile_bpf
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
 from accel.maps import _FLOW_KEYS, defines, possible_cpus
 from accel.model.address import Address
 from accel.model.backend import Backend

@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
 from accel.maps import possible_cpus
 from accel.model.service import Protocol

@@ -25,7 +25,7 @@ SIZE_IS(struct bpf_tcp_req_attrs, 20);
 
 /*
  * A function of the kernel. bcc knows of none: what is called is a number that is no helper's, and
- * the loader puts the function in its place (accel/kfunc.py).
+ * the loader puts the function in its place (accel/ebpf/kfunc.py).
  */
 #define bpf_sk_assign_tcp_reqsk                                                                    \
 	((int (*)(struct __sk_buff *, void *, struct bpf_tcp_req_attrs *, int))0x7f000001)

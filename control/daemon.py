@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accel import __version__, capabilities
+from accel import __version__
 from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
@@ -24,6 +24,7 @@ from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
 from accel.control.tls import tls_of
 from accel.datapath import DataPath as RealDataPath
+from accel.ebpf import capabilities
 from accel.errors import AccelError
 from accel.model.guard_secret import KEY_PERIOD, read_secret
 from accel.model.placement import Limits

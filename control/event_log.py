@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from accel.attach import Attachment
 from accel.control.attacks import Attack
 from accel.control.state import Change
+from accel.ebpf.links import Attachment
 from accel.model.address import Address
 from accel.model.placement import NextHop
 from accel.model.service import Service

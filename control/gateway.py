@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from accel.attach import Attachment
 from accel.control.attacks import Attack
 from accel.control.event_log import log_attacks, log_changes, log_hops
 from accel.control.guard_keys import KeyRing
@@ -35,6 +34,7 @@ from accel.control.samples_kept import KeptSamples
 from accel.control.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
+from accel.ebpf.links import Attachment
 from accel.errors import AccelError, HostError
 from accel.model.address import Address
 from accel.model.backend import Backend

@@ -6,10 +6,10 @@ import logging
 import socket
 from collections.abc import Iterable
 
-from accel.attach import Attachment
 from accel.control.event_log import log_attachment
 from accel.control.needs import DataPath
 from accel.control.store import Store
+from accel.ebpf.links import Attachment
 from accel.errors import AccelError, NotFoundError
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from accel.admission import Candidate
-from accel.attach import Attachment
 from accel.datapath import Capacity
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.ebpf.links import Attachment
 from accel.guard_counts import Counts as GuardCounts
 from accel.guard_counts import Selection
 from accel.guards import GuardKeys

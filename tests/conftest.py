@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from accel import probes
+from accel.ebpf import probes
 
 # No test asserts a time: the machines are shared, and a slow minute is no fault of the code's.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -25,13 +25,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from accel import features, frame, syscall
+from accel import frame
+from accel.ebpf import features, syscall
+from accel.ebpf.loader import Compiled, compile_bpf
+from accel.ebpf.source import BPF_DIR, read_constants
 from accel.lab.namespace import Namespace
 from accel.lab.network import Lab
-from accel.loader import Compiled, compile_bpf
 from accel.model.address import Address
 from accel.model.service import Protocol
-from accel.source import BPF_DIR, read_constants
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _CONSTANTS = read_constants("flood.c")

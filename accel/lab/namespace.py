@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from pyroute2 import IPRoute, netns
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.errors import HostError
 from accel.lab.folder import remove_folder
 

@@ -12,8 +12,8 @@ import hmac
 import struct
 from pathlib import Path
 
+from accel.ebpf.source import read_constants
 from accel.errors import HostError, InvalidError
-from accel.source import read_constants
 
 SECRET_BYTES = 32  # of a new secret
 LEAST_SECRET_BYTES = 16

@@ -17,12 +17,12 @@ import numpy as np
 
 from accel import image
 from accel.admission import Candidate
-from accel.attach import Attachment
 from accel.client_keys import ClientKeys
 from accel.control import daemon
 from accel.control.needs import Counts
 from accel.datapath import Capacity
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
+from accel.ebpf.links import Attachment
 from accel.errors import CapacityError, HostError, NotFoundError
 from accel.guard_counts import Counted, Selection
 from accel.guard_counts import Counts as GuardCounts

@@ -16,7 +16,7 @@ import pytest
 from acceld import Acceld, Running
 from objects import backend, service, web
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
 

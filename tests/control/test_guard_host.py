@@ -13,7 +13,7 @@ from acceld import Acceld, Running
 from here import details_of
 from objects import backend, service
 
-from accel import probes
+from accel.ebpf import probes
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import guard_pb2, guard_pb2_grpc, model_pb2

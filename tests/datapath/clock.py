@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from accel import syscall
-from accel.loader import compile_bpf
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
 from accel.maps import CONSTANTS, ticks_per_second
 
 TICK = 1 << CONSTANTS["CLOCK_SHIFT"]  # in units of the guard's clock

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from accel import syscall
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
 from accel.hints import HintMaps
-from accel.loader import compile_bpf
 from accel.maps import MapSet, ticks_per_second
 
 _FRAME = bytes(14)

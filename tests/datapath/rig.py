@@ -16,9 +16,9 @@ from hint_time import HintTime
 from ring_buffer import RingBuffer
 from world import World
 
-from accel import probes, syscall
 from accel.datapath import DataPath
 from accel.datapath.guard.actions import Stance
+from accel.ebpf import probes, syscall
 from accel.guards import GuardKeys
 from accel.lab.limits import SMALL
 from accel.maps import CONSTANTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import struct
 
-from accel import syscall
+from accel.ebpf import syscall
 
 _BUSY, _DISCARDED, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
 _HEADER = 8

@@ -25,10 +25,10 @@ from scapy.all import (
     Raw,
 )
 
-from accel import probes
 from accel.accept import FORMER_SECONDS, MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
 from accel.backend_verdicts import read_verdicts
 from accel.datapath.guard.actions import Stance
+from accel.ebpf import probes
 from accel.errors import HostError, NotFoundError
 from accel.lab.namespace import Namespace
 from accel.model.guard_secret import COOKIE, derive_key, keys_around

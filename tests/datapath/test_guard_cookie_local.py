@@ -19,8 +19,8 @@ from row import same_frame
 from scapy.all import IP, TCP, Ether, IPv6, Packet, Raw
 from world import WAYS
 
-from accel import probes
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.ebpf import probes
 from accel.local_cookies import Option
 from accel.model.guard import GuardMode
 from accel.verdicts import Verdict

@@ -13,8 +13,8 @@ from packets import LINK, tcp, to_api
 from rig import Rig
 from scapy.all import TCP
 
-from accel import syscall
-from accel.loader import compile_bpf
+from accel.ebpf import syscall
+from accel.ebpf.loader import compile_bpf
 from accel.model.guard import GuardMode
 
 FRAME = bytes(syn())

@@ -12,8 +12,9 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS, Rig
 from world import CLIENT4, CLIENT6
 
-from accel import features, maps
+from accel import maps
 from accel.datapath import DataPath
+from accel.ebpf import features
 from accel.maps import CONSTANTS
 from accel.model.hints import Kind, Learn
 

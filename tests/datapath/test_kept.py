@@ -11,9 +11,10 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS
 from world import WAYS, World
 
-from accel import loader, maps
+from accel import maps
 from accel.datapath import DataPath
 from accel.decap import Decap, parse_prefixes
+from accel.ebpf import loader
 from accel.model.placement import Limits
 
 FRAME = bytes(LINK / to_api(4) / tcp(WAYS["ipip4"].port))

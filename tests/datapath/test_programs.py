@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
-from accel import probes
 from accel.accept import Accept
 from accel.decap import Decap, parse_prefixes
-from accel.loader import compile_bpf
-from accel.source import BPF_DIR
+from accel.ebpf import probes
+from accel.ebpf.loader import compile_bpf
+from accel.ebpf.source import BPF_DIR
 
 
 def decap(rig: Rig) -> None:

@@ -107,7 +107,7 @@ def test_everything_is_imported_from_where_it_was_installed(python: Path) -> Non
     folder = python.parent.parent
     code = (
         "import accel._maglev, accel.control.daemon, accel.control.gateway, accel.v1.gateway_pb2;"
-        "from accel.source import BPF_DIR;"
+        "from accel.ebpf.source import BPF_DIR;"
         "print(accel.__file__, accel._maglev.__file__, accel.control.daemon.__file__,"
         "BPF_DIR / 'gateway.c')"
     )

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from accel import capabilities, check, check_interface
+from accel import check, check_interface
 from accel.check_interface import Link
 from accel.cli import exits
 from accel.cli.main import main
+from accel.ebpf import capabilities
 from accel.errors import HostError, ProgramError
 from accel.finding import Finding, fail, ok, warn
 
@@ -197,7 +198,7 @@ def test_xdp_that_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> int:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr("accel.syscall.prog_load", refuse)
+    monkeypatch.setattr("accel.ebpf.syscall.prog_load", refuse)
     found = check.xdp()
     assert found.level == "fail"
     assert "Operation not permitted" in found.found

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from accel import check, features
+from accel import check
+from accel.ebpf import features
+from accel.ebpf.btf import function_id
+from accel.ebpf.features import FEATURES, Feature
 from accel.errors import HostError
-from accel.features import FEATURES, Feature
-from accel.kernel_types import function_id
 
 
 def refuse(errno: int) -> Callable[[], None]:

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from accel.kernel_types import function_id
-from accel.kfunc import FIRST_MARKER, patch_calls
+from accel.ebpf.btf import function_id
+from accel.ebpf.kfunc import FIRST_MARKER, patch_calls
 
 MARKER, OTHER = FIRST_MARKER, FIRST_MARKER + 1
 

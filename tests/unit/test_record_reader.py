@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from accel import syscall
-from accel.record_reader import MOST, RecordReader
+from accel.ebpf import syscall
+from accel.ebpf.ringbuf import MOST, RecordReader
 from accel.samples import SAMPLE
 
 SIZE = 1 << 18  # bytes of data

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from accel.ebpf.loader import compile_bpf
+from accel.ebpf.source import BPF_DIR, read_constants, read_source
 from accel.errors import ProgramError
-from accel.loader import compile_bpf
-from accel.source import BPF_DIR, read_constants, read_source
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -89,7 +89,7 @@ def test_helpers_are_those_that_old_compilers_name() -> None:
         *("csum_diff", "get_prandom_u32", "get_smp_processor_id", "jiffies64", "redirect"),
         *("ktime_get_coarse_ns", "ktime_get_ns", "skb_load_bytes_relative", "tcp_gen_syncookie"),
         *("sk_release", "skc_lookup_tcp", "skc_to_tcp_sock", "xdp_adjust_head", "xdp_adjust_tail"),
-        "sk_assign_tcp_reqsk",  # our own, for a kernel function (accel/kfunc.py)
+        "sk_assign_tcp_reqsk",  # our own, for a kernel function (accel/ebpf/kfunc.py)
     }
     text = "".join(path.read_text() for path in BPF_DIR.glob("*.[ch]"))
     assert set(re.findall(r"\bbpf_(\w+)\((?!\))", text)) <= named

@@ -10,7 +10,7 @@ from machine_network import DEVICES, Network
 from steering import a_service, errors, its_backends, packets, url
 from under_attack import until
 
-from accel import probes
+from accel.ebpf import probes
 from accel.lab import Host, unwrap
 from accel.lab.load import curl
 from accel.lab.namespace import end

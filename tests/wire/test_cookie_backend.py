@@ -22,7 +22,7 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import PORT, Negotiated, Server, connected, read, until
 
-from accel import probes
+from accel.ebpf import probes
 from accel.lab import INTERFACE, Host, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon
 from accel.lab.load import curl

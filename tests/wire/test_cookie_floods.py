@@ -10,7 +10,7 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import SOURCES, Spoils, settled, until
 
-from accel import probes
+from accel.ebpf import probes
 from accel.guard_answers import GuardState
 from accel.lab import INTERFACE, Lab, Topology, unwrap
 from accel.lab.daemon import Daemon

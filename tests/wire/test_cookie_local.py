@@ -17,9 +17,9 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import SOURCES
 
-from accel import probes
 from accel.datapath import DataPath
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.ebpf import probes
 from accel.guard_needs import missing
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon

@@ -15,13 +15,13 @@ import pytest
 from steering import SERVICE, a_service, its_backends
 
 from accel.cli.main import main
+from accel.ebpf.source import read_constants
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.hosts import INTERFACE
 from accel.model.backend import Mode
 from accel.model.hint_report import HintReport
 from accel.model.hints import Hints, Learn
-from accel.source import read_constants
 
 CLIENTS, RETURNS = 24, 2
 PATIENCE = 60.0  # seconds

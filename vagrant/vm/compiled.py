@@ -1,7 +1,8 @@
 """What the tests' data paths compile, compiled on the host: an emulated machine takes ten times as
 long for it.
 
-A machine takes it only where source, limits and bcc are its own (accel/loader.py): with another
+A machine takes it only where source, limits and bcc are its own (accel/ebpf/loader.py): with
+another
 bcc on the host it compiles by itself. So does `accel check` everywhere.
 """
 
@@ -14,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from accel import decap
+from accel.ebpf.loader import compile_bpf, kept_in
+from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError
 from accel.lab.limits import SMALL
-from accel.loader import compile_bpf, kept_in
 from accel.maps import compile_source, defines, new_flow_keys
 from accel.model.placement import Limits
-from accel.source import BPF_DIR
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
 _MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250}

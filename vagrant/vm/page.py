@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from accel.features import FEATURES
+from accel.ebpf.features import FEATURES
 from vagrant.vm.report import Report
 from vagrant.vm.run import ROOT
 
@@ -57,7 +57,7 @@ _INTRODUCTION = (
     "",
     "## bcc",
     "Of bcc the gateway uses the compiler, and nothing else: `BPF(text=...)`, the bytecode, the"
-    " names of programs and maps, and the classes of maps' values, all in `accel/compiler.py`."
+    " names of programs and maps, and the classes of maps' values, all in `accel/ebpf/compiler.py`."
     " Maps are made, and programs loaded, attached and pinned by `bpf(2)`. No kernel headers, no"
     " BTF of the compiler's and no kernel functions are asked of it, and helpers that old ones do"
     " not name are called by number (`bpf/helpers.h`), so that one source serves all.",
@@ -72,7 +72,7 @@ _INTRODUCTION = (
     "| 0.29 | 18 | Ubuntu 24.04 | not tried: its packages were out of reach |",
     "",
     "## Features",
-    "A row is a `Feature` of `accel/features.py`, with a probe that does the thing.",
+    "A row is a `Feature` of `accel/ebpf/features.py`, with a probe that does the thing.",
     "",
 )
 

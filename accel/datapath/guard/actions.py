@@ -11,9 +11,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from accel.ebpf.source import read_constants
 from accel.local_cookies import Option
 from accel.model.guard import GuardMode, Rate
-from accel.source import read_constants
 
 _CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]
 _STANCE = struct.Struct("=8B2B2H2B12I")

@@ -1,6 +1,6 @@
 """C to bytecode through bcc, in a process of its own. The one file that imports bcc.
 
-    python -m accel.compiler < request > answer          both JSON
+    python -m accel.ebpf.compiler < request > answer          both JSON
 
 bcc brings LLVM, which takes 100 MB: this process has them for half a second, instead of the daemon
 for good. The maps that bcc makes on the way go with it; the answer says what they were like.
@@ -22,7 +22,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.errors import HostError
 
 # What bcc's clang wants of a kernel tree, in as few words as it takes: no kernel headers package.

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel import syscall
+from accel.ebpf import syscall
 from accel.errors import HostError, InvalidError, NotFoundError
 
 _FLAGS = {"native": 1 << 2, "generic": 1 << 1}  # XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE

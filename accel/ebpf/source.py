@@ -11,7 +11,7 @@ from pathlib import Path
 
 from accel.errors import ProgramError
 
-BPF_DIR = Path(__file__).resolve().parent / "bpf"
+BPF_DIR = Path(__file__).resolve().parents[1] / "bpf"
 _INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
 

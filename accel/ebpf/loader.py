@@ -1,4 +1,4 @@
-"""C to bytecode by accel.compiler, and bytecode into the kernel.
+"""C to bytecode by accel.ebpf.compiler, and bytecode into the kernel.
 
 What was compiled can be kept in a file, so that the next start need not compile. Maps are made and
 the program is loaded here, by bpf(2), so that maps that are pinned already can take the place of
@@ -23,10 +23,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from accel import capabilities, syscall
+from accel.ebpf import capabilities, syscall
+from accel.ebpf.kfunc import patch_calls
+from accel.ebpf.source import read_source
 from accel.errors import HostError, ProgramError
-from accel.kfunc import patch_calls
-from accel.source import read_source
 
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-parameter"]
 _LOAD_MAP_FD = 0x18  # the 64-bit immediate load; BPF_PSEUDO_MAP_FD in its source register
@@ -52,7 +52,7 @@ class Compiled:
     """One source file's programs and maps. A map is made when it is asked for, or needed."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
-        """`answer` is that of accel.compiler."""
+        """`answer` is that of accel.ebpf.compiler."""
         self._programs: Mapping[str, str] = answer["programs"]
         self._maps: Mapping[str, Any] = answer["maps"]
         self._fds: dict[str, int] = {}
@@ -172,7 +172,7 @@ def _no_map(name: str, problem: str) -> HostError:
 
 def _compile(name: str, request: str) -> Mapping[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "accel.compiler"],
+        [sys.executable, "-m", "accel.ebpf.compiler"],
         input=request,
         capture_output=True,
         text=True,
@@ -250,7 +250,7 @@ def _map_loads(code: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _ctype(described: Any) -> Any:
-    """The ctypes class that accel.compiler described."""
+    """The ctypes class that accel.ebpf.compiler described."""
     if isinstance(described, str):
         return _INTEGERS[described]
     if isinstance(described, list):

@@ -1,7 +1,7 @@
 """What a kernel can do, tried by doing it: a probe returns, or raises OSError with the reason.
 
 A probe leaves nothing behind: what it makes is in namespaces that end with the thread that made
-them. accel/features.py says what each is for.
+them. accel/ebpf/features.py says what each is for.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from accel import syscall
-from accel.kernel_types import function_id
+from accel.ebpf import syscall
+from accel.ebpf.btf import function_id
 
 # include/uapi/linux/bpf.h
 _ARRAY, _ARRAY_OF_MAPS, _RING_BUFFER = 2, 12, 27

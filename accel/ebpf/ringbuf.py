@@ -13,7 +13,7 @@ import mmap
 import numpy as np
 import numpy.typing as npt
 
-from accel import syscall
+from accel.ebpf import syscall
 
 _BUSY = 1 << 31  # the discard bit, too, makes a length another one
 MOST = 4096  # records that are read in one go

@@ -1,7 +1,7 @@
 """What a kernel does for the gateway, feature by feature: the one table.
 
 `accel check` prints it for this kernel, and the virtual machines write it for several
-(docs/kernels.md). A row is added with a probe that does the thing (accel/probes.py).
+(docs/kernels.md). A row is added with a probe that does the thing (accel/ebpf/probes.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from accel import probes
+from accel.ebpf import probes
 from accel.errors import HostError
 from accel.finding import Finding, fail, ok, warn
 
