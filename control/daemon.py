@@ -28,7 +28,7 @@ from accel.ebpf import capabilities
 from accel.errors import AccelError
 from accel.model.guard_secret import KEY_PERIOD, read_secret
 from accel.model.placement import Limits
-from accel.too_big_socket import TooBigSocket
+from accel.nexthop.icmp_errors import TooBigSocket
 
 GRACE = 3.0  # seconds that calls under way get at the end
 
@@ -79,7 +79,7 @@ def main(
             opening = other.submit(open_data_path, arguments.pin_root, limits)
             # Meanwhile: these take a third of a second to load.
             from accel.control import server
-            from accel.netlink import Follower
+            from accel.nexthop.follower import Follower
 
             data_path = opening.result()
         gateway = Gateway(

@@ -13,8 +13,8 @@ from accel.ebpf.links import Attachment
 from accel.model.address import Address
 from accel.model.placement import NextHop
 from accel.model.service import Service
-from accel.nexthop import Unresolved
-from accel.path_mtu import KEPT, TooBig
+from accel.nexthop.mirror import Unresolved
+from accel.nexthop.path_mtu import KEPT, TooBig
 
 LINES = 10  # that one event may take
 

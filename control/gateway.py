@@ -40,7 +40,7 @@ from accel.model.address import Address
 from accel.model.backend import Backend
 from accel.model.placement import PlacedService
 from accel.model.service import Service
-from accel.path_mtu import TooBig
+from accel.nexthop.path_mtu import TooBig
 
 T = TypeVar("T")
 TICK = 1.0  # seconds between two looks at the data path

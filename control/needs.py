@@ -1,6 +1,6 @@
 """What the gateway needs of the data path and of whoever follows the next hops.
 
-The real ones are accel.datapath.DataPath and accel.netlink.Follower; tests have others.
+The real ones are accel.datapath.DataPath and accel.nexthop.follower.Follower; tests have others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from accel.model.placement import Limits, NextHop, PlacedService
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
 from accel.model.quic import ServerId
-from accel.nexthop import Unresolved
+from accel.nexthop.mirror import Unresolved
 from accel.outcome import Outcome
 from accel.pushed import Pushed
 from accel.samples import Samples

@@ -15,8 +15,8 @@ from accel.control.state import Change
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode
 from accel.model.placement import NextHop
-from accel.nexthop import Unresolved
-from accel.path_mtu import PathMtus, TooBig, quotes_one_for
+from accel.nexthop.mirror import Unresolved
+from accel.nexthop.path_mtu import PathMtus, TooBig, quotes_one_for
 
 Hop = NextHop | Unresolved
 Moves = Mapping[Address, tuple[Hop | None, Hop]]

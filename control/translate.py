@@ -19,7 +19,7 @@ from accel.model.placement import NextHop
 from accel.model.quic import ServerId, ServerIds, in_order
 from accel.model.ring_size import DEFAULT_RING_SIZE
 from accel.model.service import Protocol, Service
-from accel.nexthop import Unresolved
+from accel.nexthop.mirror import Unresolved
 from accel.v1 import gateway_pb2, model_pb2
 
 Hop = NextHop | Unresolved | None

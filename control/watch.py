@@ -10,7 +10,7 @@ from accel.control.attacks import Attack
 from accel.control.state import Change
 from accel.errors import LaggedError, UnreachableError
 from accel.model.placement import NextHop
-from accel.nexthop import Unresolved
+from accel.nexthop.mirror import Unresolved
 
 QUEUE_LENGTH = 100_000  # events that may wait for one watcher, beside one whole write
 

@@ -37,7 +37,7 @@ from accel.model.placement import Limits, NextHop, PlacedService
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
 from accel.model.quic import ServerId
-from accel.nexthop import Unresolved
+from accel.nexthop.mirror import Unresolved
 from accel.outcome import Outcome
 from accel.pushed import Pushed
 from accel.samples import HINT_SAMPLE, SAMPLE, Samples

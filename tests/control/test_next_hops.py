@@ -14,7 +14,7 @@ from here import Here
 from objects import backend, service, web
 from test_watch import watching
 
-from accel.path_mtu import TooBig
+from accel.nexthop.path_mtu import TooBig
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
 

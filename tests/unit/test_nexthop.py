@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel.model.placement import NextHop
-from accel.nexthop import Mirror, Unresolved
-from accel.tables import Leg, Link, LinkAddress, Network, Route, RouteType, Table
+from accel.nexthop.mirror import Mirror, Unresolved
+from accel.nexthop.tables import Leg, Link, LinkAddress, Network, Route, RouteType, Table
 
 ETH = Link(index=2, name="eth0", mac=b"\2\0\0\0\0\2", mtu=1500)
 OTHER = Link(index=3, name="eth1", mac=b"\2\0\0\0\0\3", mtu=9000)

@@ -11,7 +11,7 @@ from scapy.packet import Packet, Raw
 
 from accel.model.backend import Backend, Mode
 from accel.model.placement import NextHop
-from accel.path_mtu import KEPT, PathMtus, TooBig, quotes_one_for, read_ipv4, read_ipv6
+from accel.nexthop.path_mtu import KEPT, PathMtus, TooBig, quotes_one_for, read_ipv4, read_ipv6
 
 ROUTER, GATEWAY, BACKEND = "10.0.1.1", "10.0.1.10", "10.0.2.101"
 ROUTER6, GATEWAY6, BACKEND6 = "fd00:1::1", "fd00:1::a", "fd00:2::65"

@@ -12,8 +12,8 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from accel import rtnetlink
-from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
+from accel.nexthop import messages
+from accel.nexthop.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
 UP_AND_RUNNING = 0x41
 
@@ -25,7 +25,7 @@ def message(cls: type[Any], kind: int, attributes: dict[str, Any], **fields: int
     for name, value in fields.items():
         made[name] = value
     made.encode()
-    (split,) = rtnetlink.split(bytes(made.data))
+    (split,) = messages.split(bytes(made.data))
     assert (split.kind, split.sequence) == (kind, 7)
     return split
 
@@ -33,7 +33,7 @@ def message(cls: type[Any], kind: int, attributes: dict[str, Any], **fields: int
 def link(attributes: dict[str, Any], **fields: int) -> Link:
     known = {"IFLA_IFNAME": "eth0.7", "IFLA_MTU": 1400, "IFLA_ADDRESS": "02:00:00:00:00:07"}
     fields = {"index": 9, "ifi_type": 1, "flags": UP_AND_RUNNING} | fields
-    return rtnetlink.read_link(message(ifinfmsg, 16, known | attributes, **fields))
+    return messages.read_link(message(ifinfmsg, 16, known | attributes, **fields))
 
 
 def vlan(**data: int) -> dict[str, Any]:
@@ -76,14 +76,14 @@ def test_a_link_without_ethernet() -> None:
 def test_addresses_to_send_from(flags: int, scope: int, usable: bool) -> None:
     attributes = {"IFA_ADDRESS": "2001:db8::1", "IFA_FLAGS": flags}
     fields = {"family": socket.AF_INET6, "prefixlen": 64, "scope": scope, "index": 3}
-    read = rtnetlink.read_address(message(ifaddrmsg, 20, attributes, **fields))
+    read = messages.read_address(message(ifaddrmsg, 20, attributes, **fields))
     expected = LinkAddress(link=3, interface=ip_interface("2001:db8::1/64"))
     assert read == (expected if usable else None)
 
 
 def route(attributes: dict[str, Any], **fields: int) -> Route | None:
     known = {"family": socket.AF_INET, "dst_len": 24, "table": 254, "type": 1} | fields
-    return rtnetlink.read_route(message(rtmsg, 24, attributes, **known))
+    return messages.read_route(message(rtmsg, 24, attributes, **known))
 
 
 def test_a_route() -> None:
@@ -150,7 +150,7 @@ def test_routes_that_are_not_looked_at(fields: dict[str, int]) -> None:
 def neighbour(kind: int, state: int, **fields: int) -> object:
     attributes = {"NDA_DST": "192.0.2.2", "NDA_LLADDR": "02:00:00:00:00:02"}
     known = {"family": socket.AF_INET, "ifindex": 2, "state": state} | fields
-    return rtnetlink.read_neighbour(message(ndmsg, kind, attributes, **known))
+    return messages.read_neighbour(message(ndmsg, kind, attributes, **known))
 
 
 @pytest.mark.parametrize(
@@ -169,5 +169,5 @@ def test_proxies_and_bridge_entries_are_no_neighbours() -> None:
 
 
 def test_a_truncated_datagram_ends_the_messages() -> None:
-    whole = rtnetlink.dump_request(rtnetlink.RTM_GETLINK, 5)
-    assert [m.sequence for m in rtnetlink.split(whole + whole[:7])] == [5]
+    whole = messages.dump_request(messages.RTM_GETLINK, 5)
+    assert [m.sequence for m in messages.split(whole + whole[:7])] == [5]

@@ -16,8 +16,8 @@ from accel.errors import HostError
 from accel.lab.namespace import Namespace
 from accel.model.address import Address
 from accel.model.placement import NextHop
-from accel.netlink import Follower
-from accel.nexthop import Unresolved
+from accel.nexthop.follower import Follower
+from accel.nexthop.mirror import Unresolved
 
 PATIENCE = 20.0  # seconds until a test that waits for something fails
 _numbers = itertools.count()
@@ -195,7 +195,7 @@ def test_a_mac_address_changes(network: Network, run: Run, monkeypatch: pytest.M
     network.gateway.sysctl(
         ipv4__neigh__eth0__delay_first_probe_time=1, ipv4__neigh__eth0__retrans_time_ms=50
     )
-    monkeypatch.setattr("accel.netlink._FRESHEN", 0.5)
+    monkeypatch.setattr("accel.nexthop.follower._FRESHEN", 0.5)
     run(body)
 
 
@@ -391,7 +391,7 @@ def test_events_that_do_not_fit_the_buffer(
         assert watched.hop(ip_address("198.18.249.1")).interface == "eth1"
         assert not watched.problem(ip_address("192.0.3.249"))
 
-    monkeypatch.setattr("accel.rtsocket._RECEIVE_BUFFER", 4096)
+    monkeypatch.setattr("accel.nexthop.socket._RECEIVE_BUFFER", 4096)
     run(body)
     assert "more events than fit the buffer" in caplog.text
 
@@ -445,7 +445,7 @@ def test_without_netlink_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
         raise OSError(97, "Address family not supported by protocol")
 
     async def body() -> None:
-        monkeypatch.setattr("accel.rtsocket.socket.socket", refuse)
+        monkeypatch.setattr("accel.nexthop.socket.socket.socket", refuse)
         with pytest.raises(HostError, match="RestrictAddressFamilies"):
             await Follower(lambda _: None).start()
 

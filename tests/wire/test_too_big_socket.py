@@ -12,10 +12,10 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
 
-from accel import too_big_socket
 from accel.lab.namespace import Namespace
-from accel.path_mtu import TooBig
-from accel.too_big_socket import TooBigSocket
+from accel.nexthop import icmp_errors
+from accel.nexthop.icmp_errors import TooBigSocket
+from accel.nexthop.path_mtu import TooBig
 
 LOCAL = {4: "127.0.0.1", 6: "::1"}
 
@@ -31,7 +31,7 @@ def namespace() -> Iterator[Namespace]:
 @pytest.fixture(autouse=True)
 def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pause after the first time does not end within the test."""
-    monkeypatch.setattr(too_big_socket, "_PAUSE", 3600.0)
+    monkeypatch.setattr(icmp_errors, "_PAUSE", 3600.0)
 
 
 def outer(version: int) -> Packet:
@@ -101,7 +101,7 @@ def test_of_a_flood_so_many_are_read_at_a_time(namespace: Namespace, version: in
 def test_they_are_read_again_after_a_pause(
     namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(too_big_socket, "_PAUSE", 0.01)
+    monkeypatch.setattr(icmp_errors, "_PAUSE", 0.01)
     told: list[list[TooBig]] = []
 
     async def run() -> None:

@@ -8,8 +8,8 @@ import itertools
 import socket
 from collections.abc import Iterator
 
-from accel import rtnetlink
-from accel.nexthop import NeighbourKey
+from accel.nexthop import messages as rtnetlink
+from accel.nexthop.mirror import NeighbourKey
 
 # Links, neighbours, addresses and routes of both families, nexthop objects.
 _GROUPS = (1, 3, 5, 7, 9, 11, 32)

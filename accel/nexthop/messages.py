@@ -20,8 +20,8 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from accel.model.address import Address
-from accel.nexthop import NeighbourKey
-from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
+from accel.nexthop.mirror import NeighbourKey
+from accel.nexthop.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_GETLINK = 16, 18

@@ -1,7 +1,7 @@
 """What routers say of packets that were too big for the way to a backend. No I/O.
 
 A router that cannot pass an outer packet on sends an ICMP error about it to the gateway, whose
-kernel has no use for it. `accel.too_big_socket` reads those, and here is what they mean.
+kernel has no use for it. `accel.nexthop.icmp_errors` reads those, and here is what they mean.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from accel.path_mtu import TooBig, read_ipv4, read_ipv6
+from accel.nexthop.path_mtu import TooBig, read_ipv4, read_ipv6
 
 _READS = 64  # at a time
 _PAUSE = 0.25  # seconds between two such times

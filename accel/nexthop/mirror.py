@@ -1,6 +1,6 @@
 """Where a frame for an address leaves this host, from a mirror of the kernel's tables.
 
-No I/O: accel.netlink fills the mirror and asks it. What is looked up, in this order:
+No I/O: accel.nexthop.follower fills the mirror and asks it. What is looked up, in this order:
 
     address ─▶ route (local, then main table) ─▶ leg ─▶ link ─▶ neighbour ─▶ NextHop
                   longest prefix, least metric     VLAN device: its parent and a tag
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from accel.model.address import Address
 from accel.model.placement import NextHop
-from accel.tables import Leg, Link, LinkAddress, Route, RouteType, Table
+from accel.nexthop.tables import Leg, Link, LinkAddress, Route, RouteType, Table
 
 NeighbourKey = tuple[int, Address]  # index of the link, address of the neighbour
 

@@ -16,12 +16,12 @@ import random
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
-from accel import rtnetlink
 from accel.errors import HostError
 from accel.model.address import Address
 from accel.model.placement import NextHop
-from accel.nexthop import Mirror, NeighbourKey, Unresolved
-from accel.rtsocket import EventsLostError, RouteSocket
+from accel.nexthop import messages
+from accel.nexthop.mirror import Mirror, NeighbourKey, Unresolved
+from accel.nexthop.socket import EventsLostError, RouteSocket
 
 Answer = NextHop | Unresolved
 _log = logging.getLogger(__name__)
@@ -148,19 +148,19 @@ class Follower:
         if self._tables_stale or self._neighbours_stale or self._touched:
             self._wake(_BURST)
 
-    def _on_event(self, message: rtnetlink.Message) -> None:
-        if message.kind in (rtnetlink.RTM_NEWNEIGH, rtnetlink.RTM_DELNEIGH):
+    def _on_event(self, message: messages.Message) -> None:
+        if message.kind in (messages.RTM_NEWNEIGH, messages.RTM_DELNEIGH):
             self._put_neighbour(message)
-        elif message.kind == rtnetlink.NLMSG_ERROR:
+        elif message.kind == messages.NLMSG_ERROR:
             self._explain_refusal(message.error)
         else:
             self._tables_stale = True
 
-    def _put_neighbour(self, message: rtnetlink.Message) -> NeighbourKey | None:
-        read = rtnetlink.read_neighbour(message)
+    def _put_neighbour(self, message: messages.Message) -> NeighbourKey | None:
+        read = messages.read_neighbour(message)
         if read is None:
             return None
-        if rtnetlink.is_static(message):
+        if messages.is_static(message):
             self._static.add(read[0])
         else:
             self._static.discard(read[0])
@@ -250,9 +250,9 @@ class Follower:
 
     def _read_tables(self) -> bool:
         started = self._loop.time()
-        links = [rtnetlink.read_link(m) for m in self._requests.dump(rtnetlink.RTM_GETLINK)]
-        addresses = [rtnetlink.read_address(m) for m in self._requests.dump(rtnetlink.RTM_GETADDR)]
-        routes = [rtnetlink.read_route(m) for m in self._requests.dump(rtnetlink.RTM_GETROUTE)]
+        links = [messages.read_link(m) for m in self._requests.dump(messages.RTM_GETLINK)]
+        addresses = [messages.read_address(m) for m in self._requests.dump(messages.RTM_GETADDR)]
+        routes = [messages.read_route(m) for m in self._requests.dump(messages.RTM_GETROUTE)]
         changed = self._mirror.replace(
             links, (a for a in addresses if a is not None), (r for r in routes if r is not None)
         )
@@ -264,7 +264,7 @@ class Follower:
 
     def _read_neighbours(self) -> None:
         self._neighbours_stale = False
-        seen = {self._put_neighbour(m) for m in self._requests.dump(rtnetlink.RTM_GETNEIGH)}
+        seen = {self._put_neighbour(m) for m in self._requests.dump(messages.RTM_GETNEIGH)}
         for key in self._mirror.neighbours() - seen:
             self._set_neighbour(key, None)
 
