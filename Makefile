@@ -44,11 +44,11 @@ stubs: setup     ## generate accel/v1 from proto/
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml deploy/setup.sh accel/_maglev.c
+.venv/ready: pyproject.toml deploy/setup.sh accel/datapath/steering/_maglev.c
 	deploy/setup.sh
 	[ -x $(PY) ] || /usr/bin/python3 -m venv --system-site-packages .venv
 	$(PY) -m pip install --quiet -e '.[test]'
 	touch $@
 
 clean:           ## remove what was built
-	rm -rf .venv build dist *.egg-info bench/out accel/*.so
+	rm -rf .venv build dist *.egg-info bench/out accel/datapath/steering/*.so

@@ -5,8 +5,8 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
-            "accel._maglev",
-            ["accel/_maglev.c"],
+            "accel.datapath.steering._maglev",
+            ["accel/datapath/steering/_maglev.c"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=["-O3"],
             py_limited_api=True,

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accel.datapath.maps import possible_cpus
 from accel.ebpf import syscall
 from accel.ebpf.source import BPF_DIR
-from accel.maps import possible_cpus
 
 _ENTRY = re.compile(r'V\((\w+), (\w+), ([01]),\s*\\?\s*"([^"]*)"\)')
 _COUNTER = struct.Struct("=QQ")

@@ -244,7 +244,7 @@ def program(missing: Sequence[str]) -> Finding:
     if missing:
         return fail(name, f"not tried without {' and '.join(missing)}", "see above")
     try:
-        from accel.datapath import DataPath
+        from accel.datapath.datapath import DataPath
         from accel.model.placement import Limits
 
         path = DataPath.open(None, Limits(services=2, backends=2, flows=1024))

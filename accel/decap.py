@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from pyroute2 import IPRoute
 
 from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.datapath.encode import address_bytes
 from accel.ebpf import syscall
 from accel.ebpf.links import Attachment, Links
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError, HostError, InvalidError
-from accel.image import address_bytes
 from accel.model.address import Address
 from accel.model.backend import DEFAULT_GUE_PORT
 

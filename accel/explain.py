@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from accel import explain_guard, explain_hints
+from accel.datapath.encode import admitted
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.testrun import Outcome
 from accel.explain_hints import Asked
-from accel.hint_outcomes import HintOutcome
-from accel.image import admitted
 from accel.model.backend import Mode, State
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.prefix import Network
 from accel.model.service import Service
-from accel.outcome import Outcome
 
 
 def steps(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accel.flows import EPOCH_SECONDS
-from accel.maps import CONSTANTS
+from accel.datapath.flows import EPOCH_SECONDS
+from accel.datapath.maps import CONSTANTS
 from accel.model.guard import Guard, GuardMode, Policy, SourceRate
 from accel.verdicts import Verdict
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accel.admission import Candidate, Refusal
-from accel.hint_outcomes import HintOutcome
+from accel.datapath.hints.admission import Candidate, Refusal
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.testrun import Outcome
 from accel.model.address import Address
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, ShardKey
 from accel.model.placement import PlacedBackend, PlacedService
-from accel.outcome import Outcome
 
 _FOLLOWED = (HintOutcome["CID"], *(HintOutcome[k] for k in ("PUSHED", "LEARNED", "PREFIX")))
 _NAMES = {

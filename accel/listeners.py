@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from accel.local_cookies import sysctl
+from accel.datapath.guard.local_cookies import sysctl
 from accel.model.address import Address
 
 # linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from accel.client import Client
+from accel.datapath.encode import Words
+from accel.datapath.maps import NAMES
 from accel.ebpf import syscall
 from accel.errors import UnreachableError
-from accel.image import Words
 from accel.lab.namespace import Namespace
-from accel.maps import NAMES
 from accel.model.backend import Backend
 from accel.model.service import Protocol, Service
 

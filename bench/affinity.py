@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from accel.datapath.hints.maps import _BOUNDED_UNTIL
 from accel.ebpf import syscall
-from accel.hints import _BOUNDED_UNTIL
 from accel.model.hints import Affinity, Hints, HintUse, Learn
 from accel.model.service import Protocol
 from bench.frames import SERVICE4, packet, segment

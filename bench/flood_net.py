@@ -20,9 +20,9 @@ from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
 from accel.accept import Accept, CookieKeys
+from accel.datapath.guard.maps import GuardKeys
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.guards import GuardKeys
 from accel.lab import web
 from accel.lab.hosts import Host, Segment, add_address
 from accel.lab.namespace import Namespace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import ip_address
 
-from accel import frame
+from accel.datapath import frame
 from accel.model.address import Address
 from accel.model.service import Protocol
 from bench.harness import FRAME

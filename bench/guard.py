@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from accel.datapath.guard.actions import Level, Rule, Stance
-from accel.local_cookies import Option
+from accel.datapath.guard.local_cookies import Option
 from accel.model.address import Address
 from accel.model.guard import GuardMode, Rate
 from accel.model.service import Protocol

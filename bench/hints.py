@@ -12,8 +12,8 @@ from itertools import islice
 
 import numpy as np
 
-from accel.hint_outcomes import HintOutcome
-from accel.hint_values import Clients
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.hints.values import Clients
 from accel.model.hints import Affinity, Hints, HintUse, Kind, Learn, QuicId
 from accel.model.placement import Limits
 from accel.model.prefix_columns import V4

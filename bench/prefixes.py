@@ -9,7 +9,7 @@ from ipaddress import ip_network
 
 import numpy as np
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.model.placement import Limits
 from accel.model.prefix_columns import V4, Prefixes

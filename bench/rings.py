@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from accel import maglev
+from accel.datapath.steering import maglev
 from bench.harness import ROUNDS
 from bench.report import Result, result
 

@@ -6,10 +6,10 @@ import struct
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
+from accel.datapath.maps import _FLOW_KEYS, defines, possible_cpus
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.maps import _FLOW_KEYS, defines, possible_cpus
 from accel.model.address import Address
 from accel.model.backend import Backend
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService

@@ -11,9 +11,9 @@ import struct
 import time
 from collections.abc import Iterator
 
+from accel.datapath.maps import possible_cpus
 from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
-from accel.maps import possible_cpus
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet

@@ -9,7 +9,7 @@
 
 enum guard_mode { GUARD_AUTH = 1, GUARD_COOKIE_BACKEND, GUARD_COOKIE_LOCAL, GUARD_RETRANSMIT };
 
-/* TCP options that the kernel of this host would keep: accel/local_cookies.py looks. */
+/* TCP options that the kernel of this host would keep: accel/datapath/guard/local_cookies.py looks. */
 enum offer { OFFER_TIMESTAMPS = 1, OFFER_SACK = 2, OFFER_SCALE = 4, OFFER_ECN = 8 };
 
 /* What a check may do. RULE_LINGER: an attack is over, and answers to it may still come. */

@@ -35,7 +35,7 @@ SIZE_IS(struct service, 32);
 #define RING_FIRST(word) ((__u32)(word))
 #define RING_SLOTS(word) ((__u32)((word) >> 32) & 0x1ffff)
 
-/* Where a service may be: one of these, by either of two hashes (accel/table.py). */
+/* Where a service may be: one of these, by either of two hashes (accel/datapath/steering/services_table.py). */
 struct service_bucket {
 	struct service service[2];
 };

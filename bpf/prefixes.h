@@ -2,7 +2,7 @@
 /*
  * Allowed and denied prefixes: the longest that has the source decides. A block says which lengths
  * occur below it, and only those are looked for, each by a hash of address and length.
- * docs/prefixes.md has the drawing; accel/prefixes.py puts the entries where this looks for them.
+ * docs/prefixes.md has the drawing; accel/datapath/prefixes/table.py puts the entries where this looks for them.
  */
 #pragma once
 

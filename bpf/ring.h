@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A new flow: the Maglev ring of its service chooses (accel/maglev.py builds it). */
+/* A new flow: the Maglev ring of its service chooses (accel/datapath/steering/maglev.py builds it). */
 #pragma once
 
 #include "flow.h"

@@ -7,7 +7,7 @@
 #include "words.h"
 #include "verdicts.h"
 
-/* Also in accel/image.py, which sets the bits. */
+/* Also in accel/datapath/encode.py, which sets the bits. */
 #define SIEVE_FACTOR 0x9e3779b97f4a7c15ULL
 #define SIEVE_SHIFT 48
 
@@ -20,7 +20,7 @@ INLINE int sieve_holds(const union address *address)
 	return word && *word >> (bit % 64) & 1;
 }
 
-/* Also in accel/table.py, which puts the entries where this looks for them. */
+/* Also in accel/datapath/steering/services_table.py, which puts the entries where this looks for them. */
 #define SERVICE_FACTOR_0 0x9e3779b97f4a7c15ULL
 #define SERVICE_FACTOR_1 0xc2b2ae3d27d4eb4fULL
 #define SERVICE_FIRST_SHIFT 44

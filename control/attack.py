@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from accel.guard_counts import Counted
+from accel.datapath.guard.counts import Counted
 from accel.model.guard import DEFAULT_ON_RATE, Guard, Policy
 
 Floats = npt.NDArray[np.float64]

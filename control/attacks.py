@@ -14,7 +14,7 @@ import numpy.typing as npt
 from accel.control import attack
 from accel.control.attack import Alarm, Floats, Thresholds
 from accel.control.guard_rates import LONG, SHORT, GuardRates
-from accel.guard_counts import Counted, Counts, Selection
+from accel.datapath.guard.counts import Counted, Counts, Selection
 from accel.model.guard import Policy
 from accel.model.placement import PlacedService
 from accel.model.service import Service

@@ -23,7 +23,7 @@ from accel.control.hint_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store import Store
 from accel.control.tls import tls_of
-from accel.datapath import DataPath as RealDataPath
+from accel.datapath.datapath import DataPath as RealDataPath
 from accel.ebpf import capabilities
 from accel.errors import AccelError
 from accel.model.guard_secret import KEY_PERIOD, read_secret

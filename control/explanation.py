@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accel import explain, frame
+from accel import explain
 from accel.control import hint_known, translate
 from accel.control.needs import DataPath
 from accel.control.state import State
+from accel.datapath import frame
+from accel.datapath.testrun import Outcome
 from accel.errors import InvalidError
 from accel.explain_hints import Asked
 from accel.model.address import Address, parse_address
 from accel.model.backend import Backend
 from accel.model.placement import NextHop, PlacedService
 from accel.model.service import Protocol
-from accel.outcome import Outcome
 from accel.v1 import gateway_pb2
 
 _FRAME_BYTES = (14, 3000)  # an Ethernet header; what a test run takes with room to spare

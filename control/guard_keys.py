@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from accel.control.needs import DataPath
+from accel.datapath.guard.maps import GuardKeys
 from accel.errors import HostError, InvalidError
-from accel.guards import GuardKeys
 from accel.model import guard_secret
 from accel.model.guard_secret import CHALLENGE, COOKIE, KEY_PERIOD, SECRET_BYTES
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from accel import guard_needs
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.local_cookies import NOTHING, Announced, Option, announced
 from accel.errors import HostError
 from accel.listeners import Listener, unusual_listeners
-from accel.local_cookies import NOTHING, Announced, Option, announced
 from accel.model.backend import Backend, Mode
 from accel.model.guard import Guard, GuardMode, Policy
 from accel.model.service import Service

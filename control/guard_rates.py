@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 
 from accel.control.attack import Floats
-from accel.guard_counts import Counted, Counts, Selection
+from accel.datapath.guard.counts import Counted, Counts, Selection
 from accel.model.placement import PlacedService
 
 SHORT = 3  # ticks that an attack is told by

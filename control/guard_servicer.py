@@ -11,8 +11,8 @@ from accel.control.guards import Standing
 from accel.control.state import State
 from accel.control.stats import counts_of
 from accel.control.top_sources import address_of
+from accel.datapath.guard.counts import Counted
 from accel.errors import InvalidError
-from accel.guard_counts import Counted
 from accel.model import message_codec
 from accel.model.guard import Policy
 from accel.v1 import guard_pb2 as pb

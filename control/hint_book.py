@@ -27,10 +27,10 @@ from accel.control.hint_shown import Shown
 from accel.control.hint_store import HintStore
 from accel.control.hint_watch import HintHub
 from accel.control.state import State
+from accel.datapath.hints.pushed import Pushed
 from accel.errors import AccelError
 from accel.model.hints import Kind
 from accel.model.placement import Limits
-from accel.pushed import Pushed
 
 SLACK = 1 << 16  # entries that the log may be longer than twice what there is
 REFRESH = 600.0  # seconds until the log is written anew, so that a reboot knows what was used

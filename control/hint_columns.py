@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.control.hint_lots import ERRORS, Entries, Lot, Refusal, Refusals
+from accel.datapath.encode import Words
+from accel.datapath.hints.table import Places
 from accel.errors import CapacityError
-from accel.hint_table import Places
-from accel.image import Words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,10 +13,10 @@ from accel.control.hint_prefixes import PrefixHint, PrefixHints
 from accel.control.hint_replay import snapshot
 from accel.control.hint_rows import Row, Said, pack_prefixes, pack_times
 from accel.control.hint_shown import Shown, prefix_line
-from accel.hint_table import PRESENT, Places
-from accel.image import Words
+from accel.datapath.encode import Words
+from accel.datapath.hints.pushed import Pushed, until_and_end
+from accel.datapath.hints.table import PRESENT, Places
 from accel.model.placement import Limits
-from accel.pushed import Pushed, until_and_end
 
 _SCAN = 1 << 16  # places that are looked at together
 

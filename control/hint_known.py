@@ -7,11 +7,11 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from accel import explain_hints
-from accel.admission import Candidate
+from accel.datapath.hints.admission import Candidate
+from accel.datapath.testrun import Outcome
 from accel.explain_hints import Asked
 from accel.model.hints import Kind
 from accel.model.placement import PlacedBackend, PlacedService
-from accel.outcome import Outcome
 from accel.v1 import hint_pb2
 
 HELD_OUT = "held out"

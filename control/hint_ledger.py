@@ -15,11 +15,11 @@ from accel.control.hint_plan import Clock, Planner, Quotas, Removal, Setting
 from accel.control.hint_prefixes import PrefixHint
 from accel.control.hint_replay import Kept, Whose
 from accel.control.hint_watch import News, What
-from accel.hint_table import PRESENT, Places, first_and_last
-from accel.image import Words
+from accel.datapath.encode import Words
+from accel.datapath.hints.pushed import Pushed, times_of, word_of
+from accel.datapath.hints.table import PRESENT, Places, first_and_last
 from accel.model.hints import Kind
 from accel.model.placement import Limits
-from accel.pushed import Pushed, times_of, word_of
 
 _SCAN = 1 << 16  # places that are looked at together
 _CHUNK = 1 << 17

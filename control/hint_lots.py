@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from accel.datapath.encode import Words
 from accel.errors import AccelError, InvalidError, NotFoundError
-from accel.image import Words
 from accel.model.prefix import Network
 
 Entries = npt.NDArray[np.int64]

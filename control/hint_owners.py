@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from accel.hint_table import Places
-from accel.image import Words
+from accel.datapath.encode import Words
+from accel.datapath.hints.table import Places
 
 CALLERS = 1 << 16
 Counts = npt.NDArray[np.int64]

@@ -15,11 +15,11 @@ from accel.control.hint_owners import Owners
 from accel.control.hint_prefixes import PrefixHints
 from accel.control.hint_quota import Room, refused
 from accel.control.hint_rows import Row, Said, pack, pack_prefixes
+from accel.datapath.encode import Words
+from accel.datapath.hints.pushed import Pushed, times_of, word_of
+from accel.datapath.hints.table import Places, first_and_last
 from accel.errors import InvalidError
-from accel.hint_table import Places, first_and_last
-from accel.image import Words
 from accel.model.placement import Limits
-from accel.pushed import Pushed, times_of, word_of
 
 Mask = npt.NDArray[np.bool_]
 

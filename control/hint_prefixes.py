@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from accel.control.hint_replay import Whose
-from accel.keyed_hints import prefix_key
-from accel.maps import defines
+from accel.datapath.hints.prefix_hints import prefix_key
+from accel.datapath.hints.pushed import PrefixMap, word_of
+from accel.datapath.maps import defines
 from accel.model.placement import Limits
 from accel.model.prefix import Network
-from accel.pushed import PrefixMap, word_of
 
 _VALUE = struct.Struct("=QII")  # struct hint
 """Its word, when it ends unless it is used, and when in any case."""

@@ -18,9 +18,9 @@ from accel.control.hint_rows import (
     times,
     unpack_prefixes,
 )
-from accel.hint_table import first_and_last
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath.encode import Words
+from accel.datapath.hints.table import first_and_last
+from accel.datapath.maps import CONSTANTS
 from accel.model.prefix import Network
 
 _ROW = 1 << 20  # clients in one row at the most

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from accel.control.needs import DataPath
+from accel.datapath.hints.sampled_flows import Measured, SampledFlows
 from accel.model.confidence import Difference, Values, of_means, of_proportions
 from accel.model.hint_report import LEAST, MEASURES, RESUMPTION
 from accel.model.hints import UNHINTED, Hints, HintUse
-from accel.sampled_flows import Measured, SampledFlows
 
 
 @dataclass(kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.image import Words
+from accel.datapath.encode import Words
 from accel.model.prefix import Network
 from accel.model.prefix_columns import V4, network_at, number
 

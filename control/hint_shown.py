@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from accel.control.hint_owners import numbers_of
 from accel.control.hint_prefixes import PrefixHint
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath.encode import Words
+from accel.datapath.maps import CONSTANTS
 
 PART = 1000  # hints in one message of a stream
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from accel.control.needs import DataPath
 from accel.control.state import State
-from accel.hint_outcomes import HintOutcome
+from accel.datapath.hints.outcomes import HintOutcome
 from accel.v1 import hint_pb2 as pb
 
 

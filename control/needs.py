@@ -1,6 +1,6 @@
 """What the gateway needs of the data path and of whoever follows the next hops.
 
-The real ones are accel.datapath.DataPath and accel.nexthop.follower.Follower; tests have others.
+The real ones are accel.datapath.datapath.DataPath and accel.nexthop.follower.Follower; tests have others.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from accel.admission import Candidate
-from accel.datapath import Capacity
+from accel.datapath.datapath import Capacity
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.counts import Counts as GuardCounts
+from accel.datapath.guard.counts import Selection
+from accel.datapath.guard.maps import GuardKeys
+from accel.datapath.hints.admission import Candidate
+from accel.datapath.hints.pushed import Pushed
+from accel.datapath.hints.values import HintCounts, Standing
+from accel.datapath.samples import Samples
+from accel.datapath.testrun import Outcome
 from accel.ebpf.links import Attachment
-from accel.guard_counts import Counts as GuardCounts
-from accel.guard_counts import Selection
-from accel.guards import GuardKeys
-from accel.hint_values import HintCounts, Standing
 from accel.model.address import Address
 from accel.model.hints import HintUse
 from accel.model.placement import Limits, NextHop, PlacedService
@@ -24,9 +27,6 @@ from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
 from accel.model.quic import ServerId
 from accel.nexthop.mirror import Unresolved
-from accel.outcome import Outcome
-from accel.pushed import Pushed
-from accel.samples import Samples
 from accel.verdicts import Verdict
 
 Counts = Mapping[Verdict, tuple[int, int]]

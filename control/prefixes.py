@@ -17,8 +17,8 @@ import numpy as np
 
 from accel.control.needs import DataPath
 from accel.control.prefix_store import PrefixStore, Stored
+from accel.datapath.maps import CONSTANTS
 from accel.errors import AccelError, InvalidError, NotFoundError
-from accel.maps import CONSTANTS
 from accel.model.address import Address
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes

@@ -9,7 +9,7 @@ import numpy as np
 
 from accel.control.needs import DataPath
 from accel.control.top_sources import Source, TopSources
-from accel.samples import SAMPLE, Samples
+from accel.datapath.samples import SAMPLE, Samples
 
 KEPT = 1024  # samples, of all services
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from accel.control.needs import Counts, DataPath
 from accel.control.state import State
-from accel.image import admitted
+from accel.datapath.encode import admitted
 from accel.model.backend import Backend
 from accel.model.placement import NextHop, PlacedService
 from accel.v1 import gateway_pb2

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from accel.datapath.samples import Samples, weights
 from accel.model.address import Address
-from accel.samples import Samples, weights
 from accel.verdicts import Verdict
 
 SLOTS = 64  # prefixes that one sketch has

@@ -11,7 +11,7 @@ from accel.cli.output import Table, blocks, emit, paint, plain
 from accel.cli.packet import describe
 from accel.cli.parser import Commands
 from accel.cli.rows import plain_backend
-from accel.hint_outcomes import HintOutcome
+from accel.datapath.hints.outcomes import HintOutcome
 from accel.model import plain_values
 from accel.model.hint_results import KnownHint
 from accel.model.prefix import ttl_text

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from accel import frame
+from accel.datapath import frame
 from accel.ebpf import features, syscall
 from accel.ebpf.loader import Compiled, compile_bpf
 from accel.ebpf.source import BPF_DIR, read_constants

@@ -15,22 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from accel import image
-from accel.admission import Candidate
-from accel.client_keys import ClientKeys
 from accel.control import daemon
 from accel.control.needs import Counts
-from accel.datapath import Capacity
+from accel.datapath import encode
+from accel.datapath.datapath import Capacity
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
+from accel.datapath.guard.counts import Counted, Selection
+from accel.datapath.guard.counts import Counts as GuardCounts
+from accel.datapath.guard.maps import GuardKeys
+from accel.datapath.hints.admission import Candidate
+from accel.datapath.hints.client_keys import ClientKeys
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.hints.pushed import Pushed
+from accel.datapath.hints.table import HintTable
+from accel.datapath.hints.values import HintCounts, Standing
+from accel.datapath.maps import defines
+from accel.datapath.samples import HINT_SAMPLE, SAMPLE, Samples
+from accel.datapath.testrun import Outcome
 from accel.ebpf.links import Attachment
 from accel.errors import CapacityError, HostError, NotFoundError
-from accel.guard_counts import Counted, Selection
-from accel.guard_counts import Counts as GuardCounts
-from accel.guards import GuardKeys
-from accel.hint_outcomes import HintOutcome
-from accel.hint_table import HintTable
-from accel.hint_values import HintCounts, Standing
-from accel.maps import defines
 from accel.model.address import Address
 from accel.model.hints import UNUSED, HintUse
 from accel.model.placement import Limits, NextHop, PlacedService
@@ -38,9 +41,6 @@ from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
 from accel.model.quic import ServerId
 from accel.nexthop.mirror import Unresolved
-from accel.outcome import Outcome
-from accel.pushed import Pushed
-from accel.samples import HINT_SAMPLE, SAMPLE, Samples
 from accel.verdicts import Verdict
 
 UNREACHABLE = ipaddress.ip_network("10.99.0.0/16")
@@ -175,7 +175,7 @@ class FakeDataPath:
         """The first backend of the first service that has one, whatever the frame is."""
         for placed in self.services.values():
             for backend in placed.backends:
-                if image.admitted(backend):
+                if encode.admitted(backend):
                     return Outcome(
                         action="XDP_TX",
                         frame=b"outer" + frame,

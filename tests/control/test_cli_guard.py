@@ -13,10 +13,10 @@ from objects import web
 
 from accel.cli.main import main
 from accel.cli.watch import _attack_line
-from accel.image import address_bytes
+from accel.datapath.encode import address_bytes
+from accel.datapath.samples import SAMPLE
 from accel.model.address import parse_address
 from accel.model.results import Attack
-from accel.samples import SAMPLE
 from accel.verdicts import Verdict
 
 Accel = Callable[..., str]

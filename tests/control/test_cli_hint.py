@@ -15,12 +15,12 @@ from here import Here
 from hinted import apply, batch, hint, listed
 from objects import web
 
-from accel.admission import Candidate, Refusal
 from accel.cli import connect
 from accel.cli.main import main
 from accel.control.hint_plan import Quotas
+from accel.datapath.hints.admission import Candidate, Refusal
+from accel.datapath.hints.values import Seen, Standing
 from accel.hint_lines import HINTS, Reader, lines_of
-from accel.hint_values import Seen, Standing
 from accel.model.hints import Kind
 from accel.model.placement import Limits
 

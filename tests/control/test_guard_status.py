@@ -11,12 +11,12 @@ from here import Here, details_of
 from objects import backend, service, web
 
 from accel.control import guard_ticker, translate
+from accel.datapath.encode import address_bytes
 from accel.datapath.guard.actions import Level, Rule
-from accel.guard_counts import Counted
-from accel.image import address_bytes
+from accel.datapath.guard.counts import Counted
+from accel.datapath.samples import SAMPLE
 from accel.model.address import parse_address
 from accel.model.guard import GuardMode
-from accel.samples import SAMPLE
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import guard_pb2, guard_pb2_grpc, model_pb2
 from accel.verdicts import Verdict

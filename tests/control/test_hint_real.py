@@ -10,7 +10,7 @@ from typing import Any
 from acceld import Acceld, Running
 from objects import backend, service, web
 
-from accel import frame
+from accel.datapath import frame
 from accel.lab.namespace import Namespace
 from accel.model.address import parse_address
 from accel.model.service import Protocol

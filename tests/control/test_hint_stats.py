@@ -9,12 +9,12 @@ import pytest
 from here import Here, details_of
 from objects import service, web
 
-from accel.admission import Candidate, Refusal
-from accel.hint_outcomes import HintOutcome
-from accel.hint_values import Seen, Standing
+from accel.datapath.hints.admission import Candidate, Refusal
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.hints.values import Seen, Standing
+from accel.datapath.testrun import Outcome
 from accel.model.address import parse_address
 from accel.model.hints import Kind, Shard, ShardKey
-from accel.outcome import Outcome
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import hint_pb2, hint_pb2_grpc, model_pb2
 from accel.verdicts import Verdict

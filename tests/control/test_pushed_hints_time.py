@@ -17,7 +17,7 @@ from hinted import apply, batch, everything, hint, key, listed, stub
 from objects import backend, service, web
 
 from accel.control import hint_book, hint_watch
-from accel.hint_values import Clients
+from accel.datapath.hints.values import Clients
 from accel.model.hints import Kind
 from accel.model.placement import Limits
 from accel.v1 import gateway_pb2

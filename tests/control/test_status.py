@@ -9,7 +9,8 @@ from google.protobuf import json_format
 from here import Here
 from objects import backend, service, web
 
-from accel import __version__, frame
+from accel import __version__
+from accel.datapath import frame
 from accel.model.address import parse_address
 from accel.model.service import Protocol
 from accel.v1 import gateway_pb2 as pb

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from accel.datapath.maps import CONSTANTS, ticks_per_second
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.maps import CONSTANTS, ticks_per_second
 
 TICK = 1 << CONSTANTS["CLOCK_SHIFT"]  # in units of the guard's clock
 _TIME_HALF = 0 if sys.byteorder == "little" else 1  # of a tagged word

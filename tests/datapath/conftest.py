@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from rig import KEPT, LIMITS, Rig
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from hint_model import HintModel, Network
 from rig import Rig
 from traffic import CLIENTS
 
-from accel.hint_values import Clients
+from accel.datapath.hints.values import Clients
 from accel.model.address import Address
 from accel.model.hints import (
     NOTHING,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from accel.datapath.hints.maps import HintMaps
+from accel.datapath.maps import MapSet, ticks_per_second
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.hints import HintMaps
-from accel.maps import MapSet, ticks_per_second
 
 _FRAME = bytes(14)
 _PART_BITS = 10

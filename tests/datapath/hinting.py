@@ -10,7 +10,7 @@ from packets import LINK, tcp, to_api, udp
 from rig import Rig
 from world import CLIENT4, WAYS
 
-from accel.hint_values import Clients, Seen
+from accel.datapath.hints.values import Clients, Seen
 from accel.model.hints import Hints, HintUse, Kind, QuicId, Shard, ShardKey
 from accel.model.quic import ServerId
 

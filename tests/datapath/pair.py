@@ -15,7 +15,7 @@ from rig import GUARD_KEYS, Rig
 from scapy.all import Ether
 
 from accel.datapath.guard.actions import Stance
-from accel.maps import ticks_per_second
+from accel.datapath.maps import ticks_per_second
 from accel.model.placement import PlacedService
 
 SLOWER = 16  # what brings a token: seconds, so that it takes longer than the test

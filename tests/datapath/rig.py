@@ -16,16 +16,16 @@ from hint_time import HintTime
 from ring_buffer import RingBuffer
 from world import World
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
 from accel.datapath.guard.actions import Stance
+from accel.datapath.guard.maps import GuardKeys
+from accel.datapath.maps import CONSTANTS
+from accel.datapath.testrun import Outcome
 from accel.ebpf import probes, syscall
-from accel.guards import GuardKeys
 from accel.lab.limits import SMALL
-from accel.maps import CONSTANTS
 from accel.model.placement import PlacedService
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
-from accel.outcome import Outcome
 from accel.verdicts import Verdict
 
 LIMITS = SMALL

@@ -22,8 +22,8 @@ from rig import GUARD_KEYS, Rig
 from scenarios import Scenario, changed, prefixes, scenarios, stances
 from traffic import Traffic
 
+from accel.datapath.hints.outcomes import HintOutcome
 from accel.errors import InvalidError
-from accel.hint_outcomes import HintOutcome
 from accel.verdicts import Verdict
 
 PACKETS = 100_000

@@ -12,7 +12,7 @@ from row import Row, check
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
 from world import API4, CLIENT4, GATEWAY_MAC, GENERATION, WAYS
 
-from accel.maps import CONSTANTS
+from accel.datapath.maps import CONSTANTS
 from accel.model.backend import State
 
 POOL = WAYS["pool"]

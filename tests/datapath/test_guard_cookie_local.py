@@ -20,8 +20,8 @@ from scapy.all import IP, TCP, Ether, IPv6, Packet, Raw
 from world import WAYS
 
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.local_cookies import Option
 from accel.ebpf import probes
-from accel.local_cookies import Option
 from accel.model.guard import GuardMode
 from accel.verdicts import Verdict
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rig import Rig
 
 from accel.datapath.guard.actions import Level, Rule, Stance
-from accel.maps import ticks_per_second
+from accel.datapath.maps import ticks_per_second
 from accel.model.guard import GuardMode, Rate
 
 RATES = ("SYN", "SYN_PREFIX", "UDP", "UDP_PREFIX", "ICMP", "ICMP_PREFIX")  # enum rate_of

@@ -29,7 +29,7 @@ from row import Row, check
 from scapy.all import Packet
 from world import API4, WAYS
 
-from accel.maps import CONSTANTS
+from accel.datapath.maps import CONSTANTS
 
 ON = {name: stance(ATTACKED) for name in (TCP4, TCP6)}
 LIFETIME = CONSTANTS["LIFETIME"]

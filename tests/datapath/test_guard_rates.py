@@ -15,7 +15,7 @@ from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6
 from world import ANY4, API4, API6, CLIENT4, HOST4
 
 from accel.datapath.guard.actions import Level, Rule, Stance
-from accel.maps import ticks_per_second
+from accel.datapath.maps import ticks_per_second
 from accel.model.guard import Rate
 
 UDP6 = "ipip4-udp6"

@@ -13,7 +13,7 @@ from row import Row, check
 from scapy.all import Packet
 from world import WAYS
 
-from accel.maps import ticks_per_second
+from accel.datapath.maps import ticks_per_second
 from accel.model.guard import GuardMode
 
 MODE = GuardMode.RETRANSMIT

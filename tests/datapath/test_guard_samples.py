@@ -16,9 +16,9 @@ from scapy.all import ICMP, IP, Packet
 from world import API4, API6, CLIENT4, CLIENT6
 
 from accel.datapath.guard.actions import Level, Rule
-from accel.maps import CONSTANTS
+from accel.datapath.maps import CONSTANTS
+from accel.datapath.samples import weights
 from accel.model.guard import Rate
-from accel.samples import weights
 from accel.verdicts import Verdict
 
 EVERY = CONSTANTS["SAMPLE_EVERY"]

@@ -11,8 +11,8 @@ from hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, syn
 from rig import Rig
 from world import CLIENT4, CLIENT6, GENERATION
 
+from accel.datapath.hints.values import Clients
 from accel.errors import InvalidError
-from accel.hint_values import Clients
 from accel.model.backend import State
 from accel.model.hints import Kind
 

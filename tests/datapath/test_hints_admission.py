@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from rig import Rig
 from world import CLIENT4, GENERATION
 
-from accel.admission import Refusal, decided
-from accel.hint_values import Clients
-from accel.maps import CONSTANTS
+from accel.datapath.hints.admission import Refusal, decided
+from accel.datapath.hints.values import Clients
+from accel.datapath.maps import CONSTANTS
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn
 

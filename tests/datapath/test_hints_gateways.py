@@ -24,8 +24,8 @@ from scenarios import Scenario, scenarios
 from traffic import Traffic
 from world import World
 
-from accel.datapath import DataPath
-from accel.hint_values import Clients
+from accel.datapath.datapath import DataPath
+from accel.datapath.hints.values import Clients
 from accel.model.hints import UNHINTED, Affinity, Hints, HintUse, Kind, ShardKey
 from accel.model.placement import PlacedService
 from accel.model.service import Protocol

@@ -9,8 +9,8 @@ from hinting import TCP4, UDP4, Hinted, ack, datagram, nth, quic, syn
 from rig import Rig
 from test_hints_quic import connection_id, server_id, short
 
+from accel.datapath.maps import PROGRAMS
 from accel.ebpf import syscall
-from accel.maps import PROGRAMS
 from accel.model.backend import State
 from accel.model.hints import NOTHING, Affinity, Learn
 

@@ -12,10 +12,10 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS, Rig
 from world import CLIENT4, CLIENT6
 
-from accel import maps
-from accel.datapath import DataPath
+from accel.datapath import maps
+from accel.datapath.datapath import DataPath
+from accel.datapath.maps import CONSTANTS
 from accel.ebpf import features
-from accel.maps import CONSTANTS
 from accel.model.hints import Kind, Learn
 
 HELLO = bytes(range(256)) * 6

@@ -15,10 +15,10 @@ from guarding import ATTACKED, stance
 from hinting import PLAIN, TCP4, Hinted, ack, nth, syn
 from rig import LIMITS, Rig
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
+from accel.datapath.hints.values import Clients
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.hint_values import Clients
 from accel.model.hints import NOTHING, Learn
 from accel.model.prefix_columns import V4
 

@@ -11,8 +11,8 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS
 from world import WAYS, World
 
-from accel import maps
-from accel.datapath import DataPath
+from accel.datapath import maps
+from accel.datapath.datapath import DataPath
 from accel.decap import Decap, parse_prefixes
 from accel.ebpf import loader
 from accel.model.placement import Limits

@@ -15,7 +15,7 @@ from packets import LINK, tcp, to_api
 from rig import KEPT, LIMITS, Rig
 from world import WAYS, World
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
 from accel.model.placement import Limits
 from accel.model.prefix_columns import Prefixes
 

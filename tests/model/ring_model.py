@@ -1,10 +1,10 @@
-"""The reference model's ring, over the Python twin that accel/maglev.py is tested against."""
+"""The reference model's ring, over the Python twin that accel/datapath/steering/maglev.py is tested against."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accel.maglev import build_reference
+from accel.datapath.steering.maglev import build_reference
 from accel.model.backend import Mode, State
 from accel.model.placement import PlacedService
 

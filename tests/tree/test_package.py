@@ -106,9 +106,9 @@ def test_commands_and_daemon_start(python: Path) -> None:
 def test_everything_is_imported_from_where_it_was_installed(python: Path) -> None:
     folder = python.parent.parent
     code = (
-        "import accel._maglev, accel.control.daemon, accel.control.gateway, accel.v1.gateway_pb2;"
+        "import accel.datapath.steering._maglev, accel.control.daemon, accel.control.gateway, accel.v1.gateway_pb2;"
         "from accel.ebpf.source import BPF_DIR;"
-        "print(accel.__file__, accel._maglev.__file__, accel.control.daemon.__file__,"
+        "print(accel.__file__, accel.datapath.steering._maglev.__file__, accel.control.daemon.__file__,"
         "BPF_DIR / 'gateway.c')"
     )
     paths = run(python, "-c", code, cwd=folder).split()
@@ -125,13 +125,13 @@ def test_without_a_compiler_it_builds_all_the_same(
     shutil.copytree(source, tree, ignore=LEFT_OUT)
     wheel = build(tree, "--wheel", CC="/bin/false")
     found = names(wheel)
-    assert "accel/maglev.py" in found
+    assert "accel/datapath/steering/maglev.py" in found
     assert not [name for name in found if name.endswith(".so")]
     installed = tmp_path / "installed"
     shutil.unpack_archive(wheel, installed, "zip")
     code = (
         "import logging; logging.basicConfig();"
-        "import accel.maglev; print(accel.maglev.build(['a', 'b'], [1, 2], 3).tolist())"
+        "import accel.datapath.steering.maglev; print(accel.datapath.steering.maglev.build(['a', 'b'], [1, 2], 3).tolist())"
     )
     # The working directory comes before what the fresh environment has installed.
     done = subprocess.run([python, "-c", code], cwd=installed, capture_output=True, text=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from accel.samples import HINT_SAMPLE, Samples
+from accel.datapath.samples import HINT_SAMPLE, Samples
 
 FIRST = 0xFFFFFF00  # sequence number of the SYN: they wrap around soon
 MS = 10**6

@@ -14,7 +14,7 @@ from accel.control import attack
 from accel.control.attack import Alarm, Thresholds, step, thresholds_of
 from accel.control.attacks import Attack, Attacks
 from accel.control.guard_rates import SHORT, GuardRates
-from accel.guard_counts import Counted
+from accel.datapath.guard.counts import Counted
 from accel.model.guard import Guard, Policy
 
 LIMITS = Thresholds(on=10_000, off=2_000, ceiling=40_000)

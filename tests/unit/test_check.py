@@ -210,7 +210,7 @@ def test_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise ProgramError("the kernel refused gateway\nlong log", hint="read it")
 
-    monkeypatch.setattr("accel.datapath.DataPath.open", refuse)
+    monkeypatch.setattr("accel.datapath.datapath.DataPath.open", refuse)
     found = check.program([])
     assert (found.level, found.found) == ("fail", "the kernel refused gateway")
     assert found.fix == "read it"

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 import numpy as np
 import pytest
 
-from accel.client_keys import ClientKeys
-from accel.hint_table import STEPS, WAYS
+from accel.datapath.hints.client_keys import ClientKeys
+from accel.datapath.hints.table import STEPS, WAYS
 
 SERVICE = 3
 CLIENTS = 1024

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from accel.datapath.testrun import Outcome
 from accel.explain import steps
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.placement import NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
-from accel.outcome import Outcome
 from accel.verdicts import Verdict
 
 WEB = Service(name="web", address=parse_address("192.0.2.1", ""), port=443, protocol=Protocol.TCP)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.flows import EPOCH_SECONDS, Flows
-from accel.maps import CONSTANTS
+from accel.datapath.flows import EPOCH_SECONDS, Flows
+from accel.datapath.maps import CONSTANTS
 from accel.model.backend import State
 
 BACKENDS = 64

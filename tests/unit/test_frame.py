@@ -9,7 +9,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from accel import frame
+from accel.datapath import frame
 from accel.model.address import parse_address
 from accel.model.service import Protocol
 

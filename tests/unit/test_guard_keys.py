@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel.control.guard_keys import RECONNECT, KeyRing, check_period, secret_beside
+from accel.datapath.guard.maps import GuardKeys
 from accel.errors import HostError, InvalidError
-from accel.guards import GuardKeys
 from accel.model import guard_secret
 
 SECRET = bytes(range(32))

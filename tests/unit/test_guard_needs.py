@@ -8,8 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from accel import guard_needs
+from accel.datapath.guard.local_cookies import (
+    Announced,
+    Option,
+    announced,
+    rmem_max,
+    window_scale,
+)
 from accel.errors import HostError
-from accel.local_cookies import Announced, Option, announced, rmem_max, window_scale
 from accel.model.guard import GuardMode
 
 RIGHT: dict[str, tuple[int, ...]] = {

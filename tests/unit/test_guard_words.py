@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.maps import GuardKeys, Guards
+from accel.datapath.maps import CONSTANTS
 from accel.errors import InvalidError
-from accel.guards import GuardKeys, Guards
-from accel.maps import CONSTANTS
 from accel.model.guard import (
     GREATEST_BURST_SECONDS,
     GREATEST_RATE,

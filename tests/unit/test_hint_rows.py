@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.client_keys import ClientKeys
 from accel.control import hint_rows
 from accel.control.hint_callers import Callers, caller_of
 from accel.control.hint_owners import Owners
@@ -17,8 +16,9 @@ from accel.control.hint_quota import Room, refused
 from accel.control.hint_replay import replay, snapshot
 from accel.control.hint_rows import Row, Said
 from accel.control.hint_shown import text_of
+from accel.datapath.hints.client_keys import ClientKeys
+from accel.datapath.hints.table import HintTable, first_and_last
 from accel.errors import InvalidError
-from accel.hint_table import HintTable, first_and_last
 from accel.model.prefix_columns import V4
 
 ADDRESSES = st.one_of(

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel import image, maglev
+from accel.datapath import encode
+from accel.datapath.steering import maglev
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.placement import NextHop, PlacedBackend, PlacedService
@@ -82,30 +83,30 @@ def service(*backends: PlacedBackend, ring_size: int = 251) -> PlacedService:
 
 
 def read(backend: PlacedBackend) -> Leaf:
-    return Leaf.from_buffer_copy(image.backend_words(Leaf, backend, 5).tobytes())
+    return Leaf.from_buffer_copy(encode.backend_words(Leaf, backend, 5).tobytes())
 
 
 # Addresses and keys
 
 
 def test_ipv4_is_a_mapped_address() -> None:
-    assert image.address_bytes(ip_address("192.0.2.1")) == ip_address("::ffff:192.0.2.1").packed
+    assert encode.address_bytes(ip_address("192.0.2.1")) == ip_address("::ffff:192.0.2.1").packed
 
 
 @given(addresses)
 def test_addresses_are_16_bytes_in_network_order(address: Address) -> None:
-    data = image.address_bytes(address)
+    data = encode.address_bytes(address)
     assert len(data) == 16
     assert data[-len(address.packed) :] == address.packed
 
 
 @given(addresses, st.integers(0, 65535), st.sampled_from(Protocol))
 def test_keys_tell_services_apart(address: Address, port: int, protocol: Protocol) -> None:
-    key = image.service_key(address, port, protocol)
-    assert key[:16] == image.address_bytes(address)
+    key = encode.service_key(address, port, protocol)
+    assert key[:16] == encode.address_bytes(address)
     assert key[16:18] == struct.pack("!H", port)
     assert key[18] == protocol
-    assert key != image.service_key(address, 0, 0)
+    assert key != encode.service_key(address, 0, 0)
 
 
 # The sieve
@@ -113,22 +114,22 @@ def test_keys_tell_services_apart(address: Address, port: int, protocol: Protoco
 
 @given(st.lists(addresses, max_size=20))
 def test_the_sieve_holds_what_was_put_in(present: list[Address]) -> None:
-    whole = image.sieve(present)
+    whole = encode.sieve(present)
     assert int(sum(int(w).bit_count() for w in whole)) <= len(set(present))
     for address in present:
-        alone = image.sieve([address])
+        alone = encode.sieve([address])
         assert np.array_equal(whole & alone, alone)
 
 
 def test_an_empty_sieve_holds_nothing() -> None:
-    assert not image.sieve([]).any()
+    assert not encode.sieve([]).any()
 
 
 def test_the_sieve_lets_others_pass() -> None:
     """A thousand services fill a 65th of it: most other addresses are told apart by one bit."""
-    services = image.sieve(ip_address(f"192.0.{n // 250}.{n % 250}") for n in range(1000))
+    services = encode.sieve(ip_address(f"192.0.{n // 250}.{n % 250}") for n in range(1000))
     held = sum(
-        bool((services & image.sieve([ip_address(f"203.{n // 250}.1.{n % 250}")])).any())
+        bool((services & encode.sieve([ip_address(f"203.{n // 250}.1.{n % 250}")])).any())
         for n in range(1000)
     )
     assert held < 60
@@ -145,7 +146,7 @@ def numbers_by_slot(lines: bytes, slots: int) -> list[int]:
 
 def test_a_ring_is_that_of_maglev() -> None:
     three = service(placed(5), placed(6), placed(900))
-    slots, lines = image.ring_lines(three)
+    slots, lines = encode.ring_lines(three)
     assert (slots, len(lines) % 64) == (251, 0)
     local = maglev.build(["b5", "b6", "b900"], [100, 100, 100], 251)
     assert numbers_by_slot(lines, slots) == [(5, 6, 900)[i] for i in local]
@@ -162,16 +163,16 @@ def test_a_ring_is_that_of_maglev() -> None:
     ids=["draining", "down", "without next hop", "without a source for the outer header"],
 )
 def test_a_ring_leads_only_to_those_that_may_get_new_flows(other: PlacedBackend) -> None:
-    slots, lines = image.ring_lines(service(placed(5), other, placed(7)))
+    slots, lines = encode.ring_lines(service(placed(5), other, placed(7)))
     assert set(numbers_by_slot(lines, slots)) == {5, 7}
     assert numbers_by_slot(lines, slots) == numbers_by_slot(
-        image.ring_lines(service(placed(5), placed(7)))[1], slots
+        encode.ring_lines(service(placed(5), placed(7)))[1], slots
     ), "as if it were not there"
-    assert image.ring_lines(service(other)) == (0, b"")
+    assert encode.ring_lines(service(other)) == (0, b"")
 
 
 def test_no_backend_no_ring() -> None:
-    assert image.ring_lines(service()) == (0, b"")
+    assert encode.ring_lines(service()) == (0, b"")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_no_backend_no_ring() -> None:
     ],
 )
 def test_admitted(backend: PlacedBackend, *, may: bool) -> None:
-    assert image.admitted(backend) is may
+    assert encode.admitted(backend) is may
 
 
 # Backends

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel import _maglev, maglev
+from accel.datapath.steering import _maglev, maglev
 from accel.errors import InvalidError
 from accel.model.ring_size import is_prime
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accel.datapath.maps import CONSTANTS, prefix_buckets
+from accel.datapath.prefixes.table import PrefixTable
 from accel.errors import CapacityError, InvalidError
-from accel.maps import CONSTANTS, prefix_buckets
 from accel.model.address import Address
 from accel.model.placement import Limits
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes, network_of
-from accel.prefixes import PrefixTable
 
 Set = dict[Network, bool]
 WAYS = CONSTANTS["WAYS"]

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from accel.datapath.samples import SAMPLE
 from accel.ebpf import syscall
 from accel.ebpf.ringbuf import MOST, RecordReader
-from accel.samples import SAMPLE
 
 SIZE = 1 << 18  # bytes of data
 PAYLOAD = SAMPLE.itemsize - 8

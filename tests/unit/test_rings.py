@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel import image
+from accel.datapath import encode
+from accel.datapath.steering.rings import Rings, lines_of
 from accel.errors import CapacityError
-from accel.rings import Rings, lines_of
 
 LINES = 200
-SLOTS = image.SLOTS_PER_LINE
+SLOTS = encode.SLOTS_PER_LINE
 
 
 def ring(lines: int, filling: int) -> tuple[int, bytes]:
     """Slots and content of a ring with so many lines of slots, and one of numbers."""
-    return lines * SLOTS, bytes([filling]) * image.LINE * (lines + 1)
+    return lines * SLOTS, bytes([filling]) * encode.LINE * (lines + 1)
 
 
 def read(words: np.ndarray, word: int) -> bytes:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_client_hello import KEY_SHARE, PSK, VERSIONS, hello
 
-from accel.sampled_flows import LONGEST, MOST, Measured, SampledFlows
-from accel.samples import HINT_SAMPLE
+from accel.datapath.hints.sampled_flows import LONGEST, MOST, Measured, SampledFlows
+from accel.datapath.samples import HINT_SAMPLE
 
 HELLO = hello(VERSIONS + PSK)
 LONG = hello(VERSIONS + KEY_SHARE + PSK)

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel import image
+from accel.datapath import encode
+from accel.datapath.steering.services_table import ServiceTable
 from accel.errors import CapacityError
-from accel.table import ServiceTable
 
 ADDRESSES = st.one_of(
     st.integers(0x0A000000, 0x0A0000FF).map(ipaddress.IPv4Address),
     st.integers(1 << 125, (1 << 125) + 255).map(ipaddress.IPv6Address),
 )
 KEYS = st.builds(
-    image.service_key, ADDRESSES, st.sampled_from([0, 80, 443]), st.sampled_from([0, 6, 17])
+    encode.service_key, ADDRESSES, st.sampled_from([0, 80, 443]), st.sampled_from([0, 6, 17])
 )
 
 
@@ -56,14 +56,14 @@ def test_each_entry_has_a_guard_of_its_own(
             oracle[key] = guard
     assert {key: ours.guard(key) for key in oracle} == oracle
     assert dict(ours.items()) == {key: (i, ring) for key, (i, ring, _) in entries.items()}
-    assert ours.guard(image.service_key(ipaddress.ip_address("203.0.113.1"), 1, 6)) == 0
+    assert ours.guard(encode.service_key(ipaddress.ip_address("203.0.113.1"), 1, 6)) == 0
 
 
 def test_a_guard_moves_with_its_entry() -> None:
     """Where entries make room for others."""
     ours = table(64)
     first = int(ipaddress.ip_address("192.0.2.0"))
-    keys = [image.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(64)]
+    keys = [encode.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(64)]
     for i, key in enumerate(keys):
         ours.put(key, i, guard=i)
         assert [ours.guard(k) for k in keys[: i + 1]] == list(range(i + 1))
@@ -72,7 +72,7 @@ def test_a_guard_moves_with_its_entry() -> None:
 def test_half_full_is_no_problem_at_full_size() -> None:
     ours = table(2048)
     first = int(ipaddress.ip_address("192.0.2.0"))
-    keys = [image.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(2048)]
+    keys = [encode.service_key(ipaddress.ip_address(first + i), 443, 6) for i in range(2048)]
     for i, key in enumerate(keys):
         ours.put(key, i)
     assert dict(ours.items()) == {key: (i, 0) for i, key in enumerate(keys)}
@@ -81,7 +81,7 @@ def test_half_full_is_no_problem_at_full_size() -> None:
 def test_a_full_table_says_so() -> None:
     ours = table(1)
     for port in (1, 2):
-        ours.put(image.service_key(ipaddress.ip_address("192.0.2.1"), port, 6), port)
+        ours.put(encode.service_key(ipaddress.ip_address("192.0.2.1"), port, 6), port)
     with pytest.raises(CapacityError, match="--max-services"):
-        ours.put(image.service_key(ipaddress.ip_address("192.0.2.1"), 3, 6), 3)
+        ours.put(encode.service_key(ipaddress.ip_address("192.0.2.1"), 3, 6), 3)
     assert len(dict(ours.items())) == 2

@@ -20,9 +20,9 @@ from accel.control.top_sources import (
     keys_of,
     prefix_of,
 )
-from accel.image import address_bytes
+from accel.datapath.encode import address_bytes
+from accel.datapath.samples import SAMPLE, Samples, weights
 from accel.model.address import parse_address
-from accel.samples import SAMPLE, Samples, weights
 from accel.verdicts import Verdict
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from accel.datapath.maps import CONSTANTS
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR
-from accel.maps import CONSTANTS
 from accel.verdicts import Verdict, page
 
 HEADER = BPF_DIR / "verdicts.h"

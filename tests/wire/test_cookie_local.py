@@ -17,8 +17,9 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import SOURCES
 
-from accel.datapath import DataPath
+from accel.datapath.datapath import DataPath
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.local_cookies import announced
 from accel.ebpf import probes
 from accel.guard_needs import missing
 from accel.lab import Lab, Topology
@@ -26,7 +27,6 @@ from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
 from accel.lab.hosts import INTERFACE, Host
 from accel.lab.load import curl
-from accel.local_cookies import announced
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
 from accel.model.placement import Limits, PlacedBackend, PlacedService

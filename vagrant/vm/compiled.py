@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from accel import decap
+from accel.datapath.maps import compile_source, defines, new_flow_keys
 from accel.ebpf.loader import compile_bpf, kept_in
 from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError
 from accel.lab.limits import SMALL
-from accel.maps import compile_source, defines, new_flow_keys
 from accel.model.placement import Limits
 
 _PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")

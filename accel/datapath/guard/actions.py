@@ -11,8 +11,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from accel.datapath.guard.local_cookies import Option
 from accel.ebpf.source import read_constants
-from accel.local_cookies import Option
 from accel.model.guard import GuardMode, Rate
 
 _CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]

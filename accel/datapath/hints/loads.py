@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from accel import image
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath import encode
+from accel.datapath.encode import Words
+from accel.datapath.maps import CONSTANTS
 from accel.model.hints import Hints
 from accel.model.placement import PlacedService
 
@@ -29,7 +29,7 @@ class Loads:
         """Count from 0 again. Limits: max(floor, ceil(bound x share x all of the last second))."""
         numbers = np.array([b.number for b in placed.backends], np.int64)
         weights = np.array(
-            [b.backend.weight if image.admitted(b) else 0 for b in placed.backends], np.float64
+            [b.backend.weight if encode.admitted(b) else 0 for b in placed.backends], np.float64
         )
         if not weights.any():
             return

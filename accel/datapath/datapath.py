@@ -15,30 +15,30 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from accel import image
-from accel.backend_table import WORDS, BackendTable
-from accel.counters import Counters, Counts
+from accel.datapath import encode
+from accel.datapath.counters import Counters, Counts
+from accel.datapath.flows import Flows
 from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.counts import Counts as GuardCounts
+from accel.datapath.guard.counts import Selection, read
+from accel.datapath.guard.maps import GuardKeys, Guards
+from accel.datapath.hints.maps import HintMaps
+from accel.datapath.maps import MapSet, layout_hash, remove_folder
+from accel.datapath.prefixes.table import PrefixTable
+from accel.datapath.programs import Programs
+from accel.datapath.samples import SAMPLE, Samples
+from accel.datapath.steering.backends import WORDS, BackendTable
+from accel.datapath.steering.rings import Rings
+from accel.datapath.steering.services_table import ServiceTable
+from accel.datapath.testrun import Outcome, explain
 from accel.ebpf.links import Attachment
 from accel.ebpf.ringbuf import RecordReader
 from accel.errors import CapacityError
-from accel.flows import Flows
-from accel.guard_counts import Counts as GuardCounts
-from accel.guard_counts import Selection, read
-from accel.guards import GuardKeys, Guards
-from accel.hints import HintMaps
-from accel.maps import MapSet, layout_hash, remove_folder
 from accel.model.address import Address
 from accel.model.hints import HintUse
 from accel.model.placement import Limits, PlacedService
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
-from accel.outcome import Outcome, explain
-from accel.prefixes import PrefixTable
-from accel.programs import Programs
-from accel.rings import Rings
-from accel.samples import SAMPLE, Samples
-from accel.table import ServiceTable
 
 _BATCH = 32  # rings that are built at a time
 
@@ -136,16 +136,16 @@ class DataPath:
 
     def _put(self, services: Sequence[PlacedService]) -> int:
         entries = [
-            (b, image.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
+            (b, encode.backend_words(self._leaf, b, s.index)) for s in services for b in s.backends
         ]
-        writes = self._backends.put([entry for entry in entries if image.admitted(entry[0])])
-        self._maps.words("sieve")[:] |= image.sieve(s.service.address for s in services)
+        writes = self._backends.put([entry for entry in entries if encode.admitted(entry[0])])
+        self._maps.words("sieve")[:] |= encode.sieve(s.service.address for s in services)
         for i in range(0, len(services), _BATCH):
             some = services[i : i + _BATCH]
-            for placed, ring in zip(some, self._builders.map(image.ring_lines, some), strict=True):
+            for placed, ring in zip(some, self._builders.map(encode.ring_lines, some), strict=True):
                 writes += self._put_service(placed, *ring)
         return writes + self._backends.put(
-            [entry for entry in entries if not image.admitted(entry[0])]
+            [entry for entry in entries if not encode.admitted(entry[0])]
         )
 
     def _put_service(self, placed: PlacedService, slots: int, lines: bytes) -> int:
@@ -173,7 +173,7 @@ class DataPath:
 
     def _write_sieve(self) -> int:
         now = self._maps.words("sieve")
-        wanted = image.sieve(s.service.address for s in self._services.values())
+        wanted = encode.sieve(s.service.address for s in self._services.values())
         if np.array_equal(now, wanted):
             return 0
         now[:] = wanted
@@ -220,7 +220,7 @@ class DataPath:
         return self._guards.level(index, rule)
 
     def guard_counts(self, selection: Selection) -> GuardCounts:
-        """What the guards of these services have counted so far: see accel.guard_counts."""
+        """What the guards of these services have counted so far: see accel.datapath.guard.counts."""
         return read(selection, self._counters.services, self._counters.backends)
 
     def read_samples(self) -> Samples:
@@ -238,7 +238,7 @@ class DataPath:
             writes += self._table.set_guard(_keys(placed)[0], guard)
             first[placed.service.address] = first[placed.service.address] or guard
         return writes + sum(
-            self._table.set_guard(image.service_key(address, 0, 0), guard)
+            self._table.set_guard(encode.service_key(address, 0, 0), guard)
             for address, guard in first.items()
         )
 
@@ -425,7 +425,7 @@ class DataPath:
 def _keys(placed: PlacedService) -> tuple[bytes, bytes]:
     """Its keys in the map of services: its own, and that of its address as such."""
     s = placed.service
-    return image.service_key(s.address, s.port, s.protocol), image.service_key(s.address, 0, 0)
+    return encode.service_key(s.address, s.port, s.protocol), encode.service_key(s.address, 0, 0)
 
 
 def _all_keys(services: Iterable[PlacedService]) -> set[bytes]:

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accel.datapath.encode import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.ebpf import features, syscall
 from accel.ebpf.loader import Compiled, compile_bpf, keep_secret
 from accel.ebpf.source import BPF_DIR, read_constants, read_source
 from accel.errors import HostError
-from accel.image import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.model.placement import Limits
 
 NAMES = (
@@ -118,7 +118,7 @@ def prefix_buckets(limits: Limits) -> int:
 
 
 def _hint_buckets(hints: int) -> int:
-    """Four hints each, a quarter full at the most: each finds a place (accel/hint_table.py)."""
+    """Four hints each, a quarter full at the most: each finds a place (accel/datapath/hints/table.py)."""
     return 1 << max(3, (hints - 1).bit_length())
 
 

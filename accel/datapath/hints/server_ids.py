@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 
-from accel.keyed_hints import KeyedHints, index_of
+from accel.datapath.hints.prefix_hints import KeyedHints, index_of
 
 
 class ServerIdMap:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from accel.image import Words
-from accel.leading import cut_off, prefix_hash
+from accel.datapath.encode import Words
+from accel.datapath.prefix_bits import cut_off, prefix_hash
 from accel.model.hints import UNHINTED
 
 _ALL = np.array([(1 << 64) - 1], np.uint64)

@@ -8,16 +8,16 @@ from typing import Protocol
 
 import numpy as np
 
-from accel.client_keys import ClientKeys
-from accel.hint_table import PRESENT, HintTable
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath.encode import Words
+from accel.datapath.hints.client_keys import ClientKeys
+from accel.datapath.hints.table import PRESENT, HintTable
+from accel.datapath.maps import CONSTANTS
 
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]
 
 
 class PrefixMap(Protocol):
-    """Hints of prefixes by key, see accel.keyed_hints; a value is a word and its times."""
+    """Hints of prefixes by key, see accel.datapath.hints.prefix_hints; a value is a word and its times."""
 
     def put(self, key: bytes, value: bytes, /) -> None: ...
     def get(self, key: bytes, /) -> bytes | None: ...

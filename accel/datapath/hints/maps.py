@@ -8,28 +8,28 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from accel import image
-from accel.admission import Candidate, refusal
-from accel.client_keys import ClientKeys
+from accel.datapath import encode
+from accel.datapath.encode import Words
+from accel.datapath.hints.admission import Candidate, refusal
+from accel.datapath.hints.client_keys import ClientKeys
+from accel.datapath.hints.clock import HintClock
+from accel.datapath.hints.loads import RENEWED, Loads
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.hints.prefix_hints import KeyedHints, address_key, cid_key, prefix_key
+from accel.datapath.hints.pushed import Pushed
+from accel.datapath.hints.server_ids import ServerIdMap
+from accel.datapath.hints.table import PRESENT, WAYS, HintTable, of_numbers
+from accel.datapath.hints.values import Clients, HintCounts, Seen, Standing, pair, seen, unpair
+from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.prefix_bits import cut_off, ring_sum
+from accel.datapath.samples import HINT_SAMPLE, Samples
 from accel.ebpf.ringbuf import RecordReader
 from accel.errors import InvalidError
-from accel.hint_clock import HintClock
-from accel.hint_outcomes import HintOutcome
-from accel.hint_table import PRESENT, WAYS, HintTable, of_numbers
-from accel.hint_values import Clients, HintCounts, Seen, Standing, pair, seen, unpair
-from accel.image import Words
-from accel.keyed_hints import KeyedHints, address_key, cid_key, prefix_key
-from accel.leading import cut_off, ring_sum
-from accel.loads import RENEWED, Loads
-from accel.maps import CONSTANTS, MapSet
 from accel.model.address import Address
 from accel.model.hints import LONGEST, UNUSED, HintUse, Kind
 from accel.model.placement import PlacedService
 from accel.model.prefix import Network
 from accel.model.quic import ServerId
-from accel.pushed import Pushed
-from accel.samples import HINT_SAMPLE, Samples
-from accel.server_id_map import ServerIdMap
 
 _WORDS = 8  # of struct hints
 _CELLS = CONSTANTS["OUTCOME_CELLS"]
@@ -52,7 +52,7 @@ class HintMaps:
         self._cids = ServerIdMap(maps.fds["cids"])
         self._rows = maps.words("hints").reshape(-1, _WORDS)
         self._leaf = maps.leaf("backends")
-        self._backends = maps.words("backends").reshape(-1, image.LINE // 8)
+        self._backends = maps.words("backends").reshape(-1, encode.LINE // 8)
         self._keys = ClientKeys(maps.words("settings")[1:].reshape(2, 7), maps.limits.services)
         self._pushed = HintTable(maps.words("pushed"), maps.limits.hints)
         self._learned = maps.words("learned").reshape(-1, WAYS, 2)

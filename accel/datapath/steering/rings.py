@@ -12,19 +12,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from accel import image
+from accel.datapath import encode
+from accel.datapath.encode import Words
 from accel.errors import CapacityError
-from accel.image import Words
 
 FORMER_SECONDS = 5.0  # a handshake whose SYN or SYN-ACK is lost twice takes 3 s (RFC 6298)
 _GRACE_SECONDS = 0.01  # a packet under way reads a ring for microseconds
-_WORDS = image.LINE // 8
+_WORDS = encode.LINE // 8
 
 
 def lines_of(word: int) -> int:
     """Lines of the ring that a ring word tells of, the header too."""
     slots, numbers = word >> 32 & 0x1FFFF, word >> 49
-    return 1 + -(-slots // image.SLOTS_PER_LINE) + numbers
+    return 1 + -(-slots // encode.SLOTS_PER_LINE) + numbers
 
 
 class Rings:
@@ -54,9 +54,9 @@ class Rings:
         """
         if not slots:
             return 0
-        numbers = len(lines) // image.LINE - -(-slots // image.SLOTS_PER_LINE)
+        numbers = len(lines) // encode.LINE - -(-slots // encode.SLOTS_PER_LINE)
         shape = slots << 32 | numbers << 49
-        words = image.lines_as_words(lines)
+        words = encode.lines_as_words(lines)
         if before and before >> 32 == shape >> 32:
             start = _first(before) + 1
             if (self._words[start : start + len(words)] == words).all():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from accel.datapath.encode import Words
 from accel.ebpf.source import read_constants
-from accel.image import Words
 
 _HASH = read_constants("hash.h")
 _MIX = np.uint64(_HASH["FLOW_KEY_MIX"])

@@ -10,8 +10,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath.encode import Words
+from accel.datapath.maps import CONSTANTS
 
 EPOCH_SECONDS = 128
 _CHUNK = 1 << 16  # words looked at in one go: a sweep shares the machine with the packets

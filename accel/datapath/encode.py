@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel import maglev
+from accel.datapath.steering import maglev
 from accel.ebpf.source import read_constants
 from accel.model.address import Address
 from accel.model.backend import Mode, State

@@ -6,9 +6,9 @@ import errno
 import struct
 from collections.abc import Callable, Iterator
 
+from accel.datapath.encode import address_bytes
 from accel.ebpf import syscall
 from accel.errors import CapacityError, InvalidError
-from accel.image import address_bytes
 from accel.model.address import Address
 from accel.model.prefix import Network
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from accel.client_hello import looks_like_tls, read_client_hello
-from accel.maps import CONSTANTS
-from accel.samples import Samples
+from accel.datapath.maps import CONSTANTS
+from accel.datapath.samples import Samples
 from accel.tls_flight import Pieces, handshake_size
 
 MOST = 4096  # flows that are under way

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from accel.hint_outcomes import HintOutcome
-from accel.image import Words
-from accel.maps import CONSTANTS
+from accel.datapath.encode import Words
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.maps import CONSTANTS
 from accel.model.address import Address
 from accel.model.prefix_columns import network_of, number
 

@@ -7,7 +7,7 @@ from itertools import compress
 
 import numpy as np
 
-from accel import image
+from accel.datapath import encode
 from accel.model.placement import PlacedBackend
 
 WORDS = 8  # of struct backend
@@ -22,11 +22,11 @@ class BackendTable:
     backend of the number has left look like the new one's.
     """
 
-    def __init__(self, rows: image.Words, forget: Callable[[Sequence[int]], None]) -> None:
+    def __init__(self, rows: encode.Words, forget: Callable[[Sequence[int]], None]) -> None:
         self._rows = rows
         self._forget = forget
 
-    def put(self, entries: Sequence[tuple[PlacedBackend, image.Words]]) -> int:
+    def put(self, entries: Sequence[tuple[PlacedBackend, encode.Words]]) -> int:
         """Make the entries of these so. Returns how many writes that took."""
         if not entries:
             return 0
@@ -42,7 +42,7 @@ class BackendTable:
         self._rows[numbers[new], 0] = wanted[new, 0]
         return int(differ.sum())
 
-    def _rewrite(self, placed: PlacedBackend, words: image.Words) -> None:
+    def _rewrite(self, placed: PlacedBackend, words: encode.Words) -> None:
         now = self._rows[placed.number]
         if not np.array_equal(now[1:], words[1:]):
             # Meanwhile packets are dropped, but stay at their backend; another's do not come here.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accel.maps import CONSTANTS, MapSet
+from accel.datapath.maps import CONSTANTS, MapSet
 from accel.verdicts import Verdict
 
 Counts = dict[Verdict, tuple[int, int]]

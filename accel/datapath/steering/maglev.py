@@ -29,7 +29,7 @@ from accel.errors import InvalidError
 from accel.model.ring_size import is_prime
 
 try:
-    from accel import _maglev
+    from accel.datapath.steering import _maglev
 except ImportError:  # installed where there is no C compiler
     _maglev = None  # type: ignore[assignment]
     logging.getLogger(__name__).warning(

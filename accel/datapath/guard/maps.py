@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
-from accel.maps import CONSTANTS, MapSet, ticks_per_second
+from accel.datapath.maps import CONSTANTS, MapSet, ticks_per_second
 
 _WORDS = 8  # of struct guard
 _GENERATIONS = CONSTANTS["KEY_GENERATIONS"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import struct
 
+from accel.datapath.maps import ticks_per_second
 from accel.ebpf import syscall
-from accel.maps import ticks_per_second
 
 # call bpf_jiffies64; r0 /= ticks; exit: three instructions need no compiler.
 _CALL, _DIVIDE, _EXIT = 0x85, 0x37, 0x95

@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from accel.hint_outcomes import HintOutcome
-from accel.hint_values import Seen, Standing
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.hints.values import Seen, Standing
 from accel.model.backend import Mode, State
 from accel.model.hints import Kind
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.maps import CONSTANTS
 from accel.ebpf import syscall
 from accel.errors import HostError
-from accel.hint_outcomes import HintOutcome
-from accel.maps import CONSTANTS
 from accel.verdicts import Verdict
 
 _ACTIONS = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")

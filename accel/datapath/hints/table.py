@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from accel.datapath.encode import Words
+from accel.datapath.maps import CONSTANTS
 from accel.errors import CapacityError
-from accel.image import Words
-from accel.maps import CONSTANTS
 
 WAYS = 4
 STEPS = CONSTANTS["HINT_STEPS"]

@@ -13,10 +13,10 @@ from ipaddress import IPv4Address
 import numpy as np
 import numpy.typing as npt
 
+from accel.datapath.encode import Words
+from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.prefix_bits import prefix_hash
 from accel.errors import CapacityError, InvalidError
-from accel.image import Words
-from accel.leading import prefix_hash
-from accel.maps import CONSTANTS, MapSet
 from accel.model.address import Address
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes, network_of

@@ -1,5 +1,5 @@
 /*
- * The inner loop of accel/maglev.py: order the claims, then fill the ring.
+ * The inner loop of accel/datapath/steering/maglev.py: order the claims, then fill the ring.
  * build_reference() in that file says the same in Python and is the oracle of the tests.
  */
 #define PY_SSIZE_T_CLEAN
@@ -131,7 +131,7 @@ release:
 }
 
 static PyMethodDef methods[] = {
-	{ "fill", fill, METH_VARARGS, "Fill a ring; see accel/maglev.py." },
+	{ "fill", fill, METH_VARARGS, "Fill a ring; see accel/datapath/steering/maglev.py." },
 	{ NULL, NULL, 0, NULL },
 };
 
@@ -139,7 +139,7 @@ static PyModuleDef_Slot slots[] = { { 0, NULL } };
 
 static struct PyModuleDef module = {
 	.m_base = PyModuleDef_HEAD_INIT,
-	.m_name = "accel._maglev",
+	.m_name = "accel.datapath.steering._maglev",
 	.m_methods = methods,
 	.m_slots = slots,
 };

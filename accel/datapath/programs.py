@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from threading import Lock
 
+from accel.datapath.maps import PROGRAMS, MapSet, folders_in, remove_folder
 from accel.ebpf.links import Links
-from accel.maps import PROGRAMS, MapSet, folders_in, remove_folder
 
 
 class Programs:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from accel.datapath.encode import Words
 from accel.ebpf.source import read_constants
 from accel.errors import CapacityError
-from accel.image import Words
 
 _SERVICE = read_constants("service.h")
 _FACTORS = (_SERVICE["SERVICE_FACTOR_0"], _SERVICE["SERVICE_FACTOR_1"])

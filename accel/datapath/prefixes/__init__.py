@@ -1,0 +1,1 @@
+"""Maps of allowed and denied prefixes."""

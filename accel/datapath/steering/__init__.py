@@ -1,0 +1,1 @@
+"""Maps that steer a new flow: services, their rings, and the backends."""
