@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tls_talk import V2, V3, Peers
 
-from accel.client_hello import ClientHello, read_client_hello
+from accel.tls.client_hello import ClientHello, read_client_hello
 
 
 def hello(extensions: bytes, *, session_id: bytes = b"", records: int = 1 << 14) -> bytes:

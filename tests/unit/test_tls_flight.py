@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tls_talk import V2, V3, Peers, Talk
 
-from accel.tls_flight import Pieces, handshake_size
+from accel.tls.flight import Pieces, handshake_size
 
 SEGMENT = 1200
 

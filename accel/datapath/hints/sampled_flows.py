@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from accel.client_hello import looks_like_tls, read_client_hello
 from accel.datapath.maps import CONSTANTS
 from accel.datapath.samples import Samples
-from accel.tls_flight import Pieces, handshake_size
+from accel.tls.client_hello import looks_like_tls, read_client_hello
+from accel.tls.flight import Pieces, handshake_size
 
 MOST = 4096  # flows that are under way
 LONGEST = 20 * 10**9  # ns from a flow's SYN on: what has not come then is not waited for

@@ -6,7 +6,7 @@ what is in them is not. Pure; what cannot be known is None.
 
 from __future__ import annotations
 
-from accel.client_hello import (
+from accel.tls.client_hello import (
     HANDSHAKE,
     LONGEST_RECORD,
     RECORD_HEADER,
