@@ -1,5 +1,5 @@
 """What a guard's mode needs of this host and of its service: asked before a write is stored, and
-looked at while the guard runs. What it is that a mode needs stands in accel/guard_needs.py."""
+looked at while the guard runs. What it is that a mode needs stands in accel/checks/guard.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from accel import guard_needs
+from accel.checks import guard as guard_needs
+from accel.checks.listeners import Listener, unusual_listeners
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.datapath.guard.local_cookies import NOTHING, Announced, Option, announced
 from accel.errors import HostError
-from accel.listeners import Listener, unusual_listeners
 from accel.model.backend import Backend, Mode
 from accel.model.guard import Guard, GuardMode, Policy
 from accel.model.service import Service

@@ -30,8 +30,8 @@ def register(commands: Commands) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from accel.check import run
-    from accel.finding import Finding
+    from accel.checks.finding import Finding
+    from accel.checks.host import run
 
     def text(found: list[Finding]) -> str:
         table = Table(("CHECK", "RESULT", "FOUND"), [(f.name, f.level, f.found) for f in found])

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from accel.checks.finding import Finding, fail, ok, warn
 from accel.ebpf import probes
 from accel.errors import HostError
-from accel.finding import Finding, fail, ok, warn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -384,7 +384,7 @@ def test_a_reader_that_goes_away_is_no_error(applied: Accel, socket: Path) -> No
 
 
 def test_check_finds_the_daemon(accel: Accel, socket: Path) -> None:
-    from accel.check import daemon
+    from accel.checks.host import daemon
 
     assert daemon(socket).found == f"listens at {socket}"
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from accel import check, check_interface
-from accel.check_interface import Link
+from accel.checks import host, interface
+from accel.checks.finding import Finding, fail, ok, warn
+from accel.checks.interface import Link
 from accel.cli import exits
 from accel.cli.main import main
 from accel.ebpf import capabilities
 from accel.errors import HostError, ProgramError
-from accel.finding import Finding, fail, ok, warn
 
 _SYS_ADMIN, _NET_ADMIN, _NET_RAW, _PERFMON, _BPF = (1 << bit for bit in (21, 12, 13, 38, 39))
 
@@ -41,7 +41,7 @@ def complete(finding: Finding) -> bool:
     ],
 )
 def test_kernel(release: str, level: str) -> None:
-    found = check.kernel(release)
+    found = host.kernel(release)
     assert (found.level, found.found) == (level, release)
     assert complete(found)
 
@@ -59,7 +59,7 @@ def test_kernel(release: str, level: str) -> None:
 )
 def test_capabilities(mask: int, level: str, lacks: str) -> None:
     status = f"Name:\tx\nCapInh:\t0\nCapEff:\t{mask:016x}\nCapBnd:\tffff\n"
-    found = check.allowed(capabilities.effective(status))
+    found = host.allowed(capabilities.effective(status))
     assert found.level == level
     assert lacks in found.found
     assert complete(found)
@@ -79,9 +79,9 @@ def test_capabilities(mask: int, level: str, lacks: str) -> None:
     ],
 )
 def test_how_to_get_bcc(os_release: str, command: str) -> None:
-    assert command in check.how_to_get_bcc(os_release, closed_venv=False)
-    assert "system-site-packages" not in check.how_to_get_bcc(os_release, closed_venv=False)
-    assert "--system-site-packages" in check.how_to_get_bcc(os_release, closed_venv=True)
+    assert command in host.how_to_get_bcc(os_release, closed_venv=False)
+    assert "system-site-packages" not in host.how_to_get_bcc(os_release, closed_venv=False)
+    assert "--system-site-packages" in host.how_to_get_bcc(os_release, closed_venv=True)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_venv_that_does_not_see_the_distribution(
 ) -> None:
     (tmp_path / "pyvenv.cfg").write_text(settings)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert check.in_closed_venv() is closed
+    assert host.in_closed_venv() is closed
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
-    assert check.in_closed_venv() is False
+    assert host.in_closed_venv() is False
 
 
 def test_bcc_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,31 +116,31 @@ def test_bcc_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, globals, locals, fromlist, level)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    found = check.bcc()
+    found = host.bcc()
     assert found.level == "fail"
     assert "No module named 'bcc'" in found.found
     assert "install" in found.fix
 
 
 def test_packages() -> None:
-    assert check.packages([]).level == "ok"
-    missing = check.packages(["grpc", "numpy"])
+    assert host.packages([]).level == "ok"
+    missing = host.packages(["grpc", "numpy"])
     assert (missing.level, missing.found) == ("fail", "missing: grpc, numpy")
     assert "pip install accel-gateway" in missing.fix
 
 
 def test_headers(tmp_path: Path) -> None:
     include, build = tmp_path / "include", tmp_path / "build"
-    missing = check.headers(include, build)
+    missing = host.headers(include, build)
     assert missing.level == "fail"
     assert "linux-libc-dev" in missing.fix
     build.mkdir()
-    assert check.headers(include, build).found == f"the kernel's own, in {build}"
+    assert host.headers(include, build).found == f"the kernel's own, in {build}"
     multiarch = f"{os.uname().machine}-linux-gnu"
     for name in ("linux/bpf.h", "asm-generic/types.h", f"{multiarch}/asm/types.h"):
         (include / name).parent.mkdir(parents=True)
         (include / name).touch()
-    assert check.headers(include, build).found == f"the C library's, in {include}"
+    assert host.headers(include, build).found == f"the C library's, in {include}"
 
 
 @pytest.mark.parametrize(
@@ -155,23 +155,23 @@ def test_headers(tmp_path: Path) -> None:
     ],
 )
 def test_bpffs(mounts: str, may_mount: bool, level: str) -> None:
-    found = check.bpffs(mounts, may_mount=may_mount)
+    found = host.bpffs(mounts, may_mount=may_mount)
     assert found.level == level
     assert complete(found)
 
 
 def test_jit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bpf_jit_enable"
-    assert check.jit(path).level == "warn"
+    assert host.jit(path).level == "warn"
     for value, level in (("0\n", "warn"), ("1\n", "ok"), ("2\n", "ok")):
         path.write_text(value)
-        assert check.jit(path).level == level
+        assert host.jit(path).level == level
 
     def refuse(self: Path) -> str:
         raise PermissionError
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    assert "only root" in check.jit(path).found
+    assert "only root" in host.jit(path).found
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_jit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_locked_memory(release: str, limit: int, level: str) -> None:
-    found = check.locked_memory(release, limit)
+    found = host.locked_memory(release, limit)
     assert found.level == level
     assert complete(found)
 
 
 def test_btf() -> None:
-    assert check.btf(True).level == "ok"
-    assert check.btf(False).level == "warn"
+    assert host.btf(True).level == "ok"
+    assert host.btf(False).level == "warn"
 
 
 def test_xdp_that_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,25 +199,25 @@ def test_xdp_that_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("accel.ebpf.syscall.prog_load", refuse)
-    found = check.xdp()
+    found = host.xdp()
     assert found.level == "fail"
     assert "Operation not permitted" in found.found
 
 
 def test_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check.program(["bcc", "XDP"]).found == "not tried without bcc and XDP"
+    assert host.program(["bcc", "XDP"]).found == "not tried without bcc and XDP"
 
     def refuse(*_: object) -> None:
         raise ProgramError("the kernel refused gateway\nlong log", hint="read it")
 
     monkeypatch.setattr("accel.datapath.datapath.DataPath.open", refuse)
-    found = check.program([])
+    found = host.program([])
     assert (found.level, found.found) == ("fail", "the kernel refused gateway")
     assert found.fix == "read it"
 
 
 def test_daemon(tmp_path: Path) -> None:
-    found = check.daemon(tmp_path / "none")
+    found = host.daemon(tmp_path / "none")
     assert found.level == "warn"
     assert "systemctl start acceld" in found.fix
 
@@ -255,7 +255,7 @@ def link(**changes: Any) -> Link:
     ],
 )
 def test_interface(probe: str, changes: dict[str, Any], level: str, says: str) -> None:
-    found = getattr(check_interface, probe)(link(**changes))
+    found = getattr(interface, probe)(link(**changes))
     assert found.level == level
     assert says in f"{found.found} {found.fix}"
     assert complete(found)
@@ -263,23 +263,23 @@ def test_interface(probe: str, changes: dict[str, Any], level: str, says: str) -
 
 @pytest.mark.parametrize(("driver", "level"), [("ixgbe", "ok"), ("e1000e", "warn"), ("", "warn")])
 def test_native_mode_by_the_driver(driver: str, level: str) -> None:
-    found = check_interface.native(link(driver=driver), by_doing=False)
+    found = interface.native(link(driver=driver), by_doing=False)
     assert found.level == level
     assert (driver or "unknown") in found.found
     assert complete(found)
 
 
 def test_no_such_interface() -> None:
-    (found,) = check_interface.run("nowhere0")
+    (found,) = interface.run("nowhere0")
     assert found.level == "fail"
     assert "lo" in found.fix
 
 
 def test_without_iproute2(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    (found,) = check_interface.run("lo")
+    (found,) = interface.run("lo")
     assert (found.level, found.fix) == ("warn", "apt install iproute2")
-    assert check_interface.rules().fix == "apt install iproute2"
+    assert interface.rules().fix == "apt install iproute2"
 
 
 def test_routing_rules() -> None:
@@ -288,8 +288,8 @@ def test_routing_rules() -> None:
         {"priority": 32766, "src": "all", "table": "main"},
         {"priority": 32767, "src": "all", "table": "default"},
     ]
-    assert check_interface.routing_rules(usual).level == "ok"
-    found = check_interface.routing_rules([*usual, {"priority": 100, "table": "vpn"}])
+    assert interface.routing_rules(usual).level == "ok"
+    found = interface.routing_rules([*usual, {"priority": 100, "table": "vpn"}])
     assert found.level == "warn"
     assert "100: table vpn" in found.found
 
@@ -309,7 +309,7 @@ def test_the_command(
         "warn": warn("so so", "odd", "look at it"),
         "fail": fail("bad", "missing", "get it"),
     }
-    monkeypatch.setattr("accel.check.run", lambda *_: iter(made[level] for level in levels))
+    monkeypatch.setattr("accel.checks.host.run", lambda *_: iter(made[level] for level in levels))
     assert main(["check"]) == code
     out, err = capsys.readouterr()
     assert ("bad\n  get it" in out) == ("fail" in levels)

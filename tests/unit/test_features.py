@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from accel import check
+from accel.checks import host
 from accel.ebpf import features
 from accel.ebpf.btf import function_id
 from accel.ebpf.features import FEATURES, Feature
@@ -76,8 +76,8 @@ def test_a_kernel_that_is_new_enough_has_it(feature: Feature) -> None:
     """A probe that always fails would refuse what works."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to probe")
-    release = check.version_of(platform.release())
-    since = check.version_of(feature.since)
+    release = host.version_of(platform.release())
+    since = host.version_of(feature.since)
     try:
         feature.probe()
     except OSError as error:

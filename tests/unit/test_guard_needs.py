@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accel import guard_needs
+from accel.checks import guard
 from accel.datapath.guard.local_cookies import (
     Announced,
     Option,
@@ -35,7 +35,7 @@ def reader(**changed: tuple[int, ...]) -> Callable[[str], tuple[int, ...]]:
 
 
 def lacks(**changed: tuple[int, ...]) -> HostError | None:
-    return guard_needs.missing(GuardMode.COOKIE_LOCAL, read=reader(**changed), cookies=lambda: None)
+    return guard.missing(GuardMode.COOKIE_LOCAL, read=reader(**changed), cookies=lambda: None)
 
 
 def test_a_host_that_is_set_right_lacks_nothing() -> None:
@@ -73,9 +73,7 @@ def test_a_kernel_without_the_helpers_is_named_first() -> None:
     def refuse() -> None:
         raise HostError("no raw SYN cookies", hint="boot a kernel from 6.0 on")
 
-    error = guard_needs.missing(
-        GuardMode.COOKIE_LOCAL, read=reader(tcp_syncookies=(1,)), cookies=refuse
-    )
+    error = guard.missing(GuardMode.COOKIE_LOCAL, read=reader(tcp_syncookies=(1,)), cookies=refuse)
     assert error is not None
     assert error.hint == "boot a kernel from 6.0 on"
 
@@ -85,7 +83,7 @@ def test_other_modes_go_by_no_setting(mode: GuardMode) -> None:
     def refuse() -> None:
         raise HostError("no raw SYN cookies")
 
-    assert guard_needs.missing(mode, read=lambda name: (), cookies=refuse) is None
+    assert guard.missing(mode, read=lambda name: (), cookies=refuse) is None
 
 
 ALL = Option.TIMESTAMPS | Option.SACK | Option.SCALE | Option.ECN

@@ -17,11 +17,11 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import SOURCES
 
+from accel.checks.guard import missing
 from accel.datapath.datapath import DataPath
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.datapath.guard.local_cookies import announced
 from accel.ebpf import probes
-from accel.guard_needs import missing
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accel.finding import Finding, fail, ok, warn
+from accel.checks.finding import Finding, fail, ok, warn
 
 _SIOCETHTOOL = 0x8946
 _GDRVINFO, _GFLAGS = 0x3, 0x25  # include/uapi/linux/ethtool.h

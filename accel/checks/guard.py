@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from accel.checks.finding import Finding, ok, warn
 from accel.datapath.guard.local_cookies import Sysctl, announced, sysctl
 from accel.ebpf import features
 from accel.errors import HostError
-from accel.finding import Finding, ok, warn
 from accel.model.guard import GuardMode
 
 

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel import check_interface, guard_needs
+from accel.checks import guard
+from accel.checks import interface as check_interface
+from accel.checks.finding import Finding, fail, ok, warn
 from accel.ebpf import capabilities, features
 from accel.errors import AccelError
-from accel.finding import Finding, fail, ok, warn
 from accel.reach import unreachable
 
 _OLDEST = (5, 10)  # mmapable arrays 5.5, CAP_BPF 5.8, XDP links 5.9, all in the long-term 5.10
@@ -45,7 +46,7 @@ def run(interfaces: Sequence[str], socket: Path) -> Iterator[Finding]:
     small = xdp()
     yield small
     yield from features.check()
-    yield from guard_needs.check()
+    yield from guard.check()
     missing = [finding.name for finding in (compiler, small) if finding.level == "fail"]
     yield program(missing)
     yield check_interface.rules()

@@ -1,0 +1,1 @@
+"""The preflight behind `accel check`: what the gateway needs of this host, found by trying it."""
