@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from accel.config.prefix_text import Listed, Reader, each_once
 from accel.control.gateway import Gateway
 from accel.control.prefix_store import Stored, key_of
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.prefix import GREATEST_COMMENT, GREATEST_TTL, parse_prefix
 from accel.model.prefix_columns import Prefixes
-from accel.prefix_text import Listed, Reader, each_once
 from accel.v1 import prefix_pb2 as pb
 from accel.v1 import prefix_pb2_grpc
 

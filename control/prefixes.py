@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
+from accel.config.prefix_text import Listed
 from accel.control.needs import DataPath
 from accel.control.prefix_store import PrefixStore, Stored
 from accel.datapath.maps import CONSTANTS
@@ -22,7 +23,6 @@ from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.model.address import Address
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
-from accel.prefix_text import Listed
 
 LOOK = 0.25  # seconds between two looks for what has expired
 _MANY = 10_000  # prefixes that take MB on their way

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from accel import config
 from accel.cli import changes, connect, parser
 from accel.cli.exits import DIFFERENT, DONE
 from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
+from accel.config import configuration
 from accel.errors import InvalidError
 from accel.model.desired import Desired
 from accel.model.results import Change
@@ -68,7 +68,7 @@ def _diff(options: argparse.Namespace) -> int:
 def _asked(
     options: argparse.Namespace, *, validate_only: bool, expected_revision: int
 ) -> tuple[list[Change], int]:
-    document = config.load(options.file)
+    document = configuration.load(options.file)
     try:
         with connect.client(options) as client:
             return client.apply(
@@ -97,10 +97,10 @@ def _export(options: argparse.Namespace) -> int:
         services={service.name: service for service in services},
         backends={reached.backend.key: reached.backend for reached in backends},
     )
-    print(config.dumps(desired), end="")
+    print(configuration.dumps(desired), end="")
     return DONE
 
 
 def _schema(options: argparse.Namespace) -> int:
-    print(config.SCHEMA.read_text(), end="")
+    print(configuration.SCHEMA.read_text(), end="")
     return DONE

@@ -16,7 +16,7 @@ from accel.model.hints import LONGEST
 from accel.model.prefix import parse_ttl
 
 if TYPE_CHECKING:
-    from accel.hint_lines import Reader, Request, Wrong
+    from accel.config.hint_text import Reader, Request, Wrong
 
 _SHOWN = 100  # lines that are named
 
@@ -57,7 +57,7 @@ def _seconds(text: str) -> int:
 
 def _load(options: argparse.Namespace) -> int:
     with _opened(options.file) as file, hint_refused.client(options) as client:
-        from accel.hint_lines import Reader, lines_of
+        from accel.config.hint_text import Reader, lines_of
 
         loading = _Loading(options.file, Reader(seconds=options.seconds))
         for answer in client.apply_hints(loading.messages(lines_of(file))):

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from accel import config
 from accel.cli import connect, drain
 from accel.cli.main import main
 from accel.cli.output import plain
+from accel.config import configuration
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
 
@@ -160,7 +160,7 @@ def test_export_is_what_was_applied(applied: Accel, file: str, tmp_path: Path) -
     copy = tmp_path / "copy.yaml"
     copy.write_text(applied("export").out)
     assert applied("diff", "-f", str(copy), "--prune").out == ""
-    again, first = config.load(str(copy)).desired, config.load(file).desired
+    again, first = configuration.load(str(copy)).desired, configuration.load(file).desired
     assert (again.services, again.backends) == (first.services, first.backends)
 
 

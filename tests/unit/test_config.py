@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel import config
+from accel.config import configuration
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
@@ -69,7 +69,7 @@ services:
 
 
 def test_reads_every_key() -> None:
-    desired = config.loads(GOOD).desired
+    desired = configuration.loads(GOOD).desired
     assert desired.services == {
         "api": Service(
             name="api",
@@ -259,7 +259,7 @@ IDS = QUIC + "  backends:\n  - {name: a, address: 10.0.0.1, server_ids: "
 )
 def test_refuses(text: str, field: str, line: int, says: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        config.loads(text)
+        configuration.loads(text)
     if text:  # an empty file has no path in it
         assert caught.value.field == field
     assert says in str(caught.value)
@@ -270,13 +270,13 @@ def test_refuses(text: str, field: str, line: int, says: str) -> None:
 @pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"a: \x00", b"\x80"])
 def test_bytes_that_are_no_text(text: bytes) -> None:
     with pytest.raises(InvalidError, match="not YAML"):
-        config.loads(text)
+        configuration.loads(text)
 
 
 @given(st.text(alphabet="abs: []{}-&*!|>'\"\n#,?%", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        config.loads(text)
+        configuration.loads(text)
     except InvalidError as error:
         assert error.field  # noqa: PT017 - both outcomes are right
 
@@ -284,21 +284,21 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_aliases_are_followed() -> None:
     text = HEAD + "  backends: &b [{name: a, address: 10.0.0.1}]\n"
     text += "- {name: web, address: 192.0.2.2, port: 80, backends: *b}\n"
-    assert list(config.loads(text).desired.backends) == [("api", "a"), ("web", "a")]
+    assert list(configuration.loads(text).desired.backends) == [("api", "a"), ("web", "a")]
 
 
 def test_an_address_that_yaml_would_take_for_a_number() -> None:
-    desired = config.loads(HEAD.replace("192.0.2.1", "1:2:3:4:5:6:7:8")).desired
+    desired = configuration.loads(HEAD.replace("192.0.2.1", "1:2:3:4:5:6:7:8")).desired
     assert str(desired.services["api"].address) == "1:2:3:4:5:6:7:8"
 
 
 def test_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="No such file"):
-        config.load(str(tmp_path / "none.yaml"))
+        configuration.load(str(tmp_path / "none.yaml"))
 
 
 def test_what_the_daemon_refuses_is_located_in_the_file() -> None:
-    document = config.loads(GOOD, "gateway.yaml")
+    document = configuration.loads(GOOD, "gateway.yaml")
     found = document.locate(InvalidError("backends[1].gue_port", "taken", hint="use another"))
     assert found.field == "services[0].backends[1].gue_port"
     assert found.message == "services[0].backends[1].gue_port: taken (gateway.yaml line 28)"
@@ -393,8 +393,8 @@ def _desired(draw: st.DrawFn) -> Desired:
 
 @given(_desired())
 def test_written_and_read_back_is_the_same(desired: Desired) -> None:
-    text = config.dumps(desired)
-    assert config.loads(text).desired == desired
+    text = configuration.dumps(desired)
+    assert configuration.loads(text).desired == desired
     jsonschema.validate(as_json(text), SCHEMA)
 
 
@@ -403,15 +403,15 @@ def as_json(text: str) -> Any:
     return json.loads(json.dumps(yaml.safe_load(text)))
 
 
-SCHEMA = json.loads(config.SCHEMA.read_text())
+SCHEMA = json.loads(configuration.SCHEMA.read_text())
 
 
 def test_schema_has_the_keys_of_the_parser() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     defined = SCHEMA["$defs"]
-    assert tuple(SCHEMA["properties"]) == config.FILE_KEYS
-    assert tuple(defined["service"]["properties"]) == config.SERVICE_KEYS
-    assert tuple(defined["backend"]["properties"]) == config.BACKEND_KEYS
+    assert tuple(SCHEMA["properties"]) == configuration.FILE_KEYS
+    assert tuple(defined["service"]["properties"]) == configuration.SERVICE_KEYS
+    assert tuple(defined["backend"]["properties"]) == configuration.BACKEND_KEYS
     for name, default in (
         ("guard", UNGUARDED),
         ("source_rate", UNGUARDED.udp_rate),
@@ -455,7 +455,7 @@ def test_schema_and_parser_agree_on_defaults_and_what_is_required() -> None:
         ]
     }
     jsonschema.validate(minimal, SCHEMA)
-    desired = config.loads(json.dumps(minimal)).desired
+    desired = configuration.loads(json.dumps(minimal)).desired
     for kind, made in (
         ("service", desired.services["api"]),
         ("backend", desired.backends[("api", "a")]),
@@ -474,7 +474,7 @@ def test_schema_and_parser_agree_on_defaults_and_what_is_required() -> None:
             with pytest.raises(jsonschema.ValidationError):
                 jsonschema.validate(less, SCHEMA)
             with pytest.raises(InvalidError, match=f"{key}: is missing"):
-                config.loads(json.dumps(less))
+                configuration.loads(json.dumps(less))
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_schema_and_parser_refuse_alike(change: tuple[str, object]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(file, SCHEMA)
     with pytest.raises(InvalidError):
-        config.loads(json.dumps(file))
+        configuration.loads(json.dumps(file))
 
 
 def test_the_examples_of_the_documentation_are_valid() -> None:
@@ -510,4 +510,4 @@ def test_the_examples_of_the_documentation_are_valid() -> None:
     assert examples
     for example in examples:
         jsonschema.validate(as_json(example), SCHEMA)
-        config.loads(example)
+        configuration.loads(example)

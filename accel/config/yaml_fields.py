@@ -8,10 +8,10 @@ import math
 import re
 from typing import Any, TypeVar
 
+from accel.config.yaml_tree import Items, Node, Scalar, Table
 from accel.errors import InvalidError
 from accel.model import plain_values, quic
 from accel.model.address import parse_address
-from accel.yaml_tree import Items, Node, Scalar, Table
 
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,20})?([eE][+-]?\d{1,3})?\Z", re.ASCII)
 _Choice = TypeVar("_Choice", bound=enum.IntEnum)

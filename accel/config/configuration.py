@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accel.config.yaml_fields import Fields, wrong
+from accel.config.yaml_tree import Items, Node, Table, line_of, parse
 from accel.errors import InvalidError
 from accel.model import plain_values, quic
 from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode, State
@@ -22,8 +24,6 @@ from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
 from accel.model.ring_size import DEFAULT_RING_SIZE
 from accel.model.service import Protocol, Service
-from accel.yaml_fields import Fields, wrong
-from accel.yaml_tree import Items, Node, Table, line_of, parse
 
 FILE_KEYS = ("services",)
 SERVICE_KEYS = (
