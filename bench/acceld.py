@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from accel.client import Client
+from accel.client.client import Client
 from accel.datapath.encode import Words
 from accel.datapath.maps import NAMES
 from accel.ebpf import syscall

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from accel.channel import open_channel
+from accel.client.channel import open_channel
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
 from bench import acceld

@@ -15,7 +15,7 @@ from accel.errors import InvalidError
 from accel.model.address import check_name
 
 if TYPE_CHECKING:
-    from accel.hint_client import HintClient
+    from accel.client.hint_client import HintClient
 
 
 def register(commands: Commands) -> None:
@@ -93,8 +93,8 @@ def _gateways(options: argparse.Namespace) -> list[tuple[str, Callable[[], HintC
     if options.gateways and options.socket:
         raise InvalidError("--socket", "takes no --gateway beside it", hint="give one of them")
     files = tls.certificates(options) if options.gateways else None
+    from accel.client.hint_client import HintClient
     from accel.haproxy_agent import REPORT_SECONDS
-    from accel.hint_client import HintClient
 
     targets: list[Path | str] = options.gateways or [connect.socket_path(options)]
     return [

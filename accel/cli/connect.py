@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accel.client import Client
+    from accel.client.client import Client
 
 DEFAULT_SOCKET = "/run/accel/accel.sock"
 ENVIRONMENT = "ACCEL_SOCKET"
@@ -22,7 +22,7 @@ def socket_path(options: argparse.Namespace) -> Path:
 def client(options: argparse.Namespace) -> Client:
     """A client of the daemon; nothing is sent yet."""
     quiet()
-    from accel.client import Client
+    from accel.client.client import Client
 
     return Client(socket_path(options), seconds=options.timeout)
 

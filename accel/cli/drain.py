@@ -15,7 +15,7 @@ from accel.errors import NotFoundError
 from accel.model.backend import State
 
 if TYPE_CHECKING:
-    from accel.client import Client
+    from accel.client.client import Client
 
 _POLL_SECONDS = 1.0
 

@@ -12,8 +12,8 @@ from accel.model.address import check_name, parse_address
 from accel.model.prefix import ttl_text
 
 if TYPE_CHECKING:
+    from accel.client.hints import PushedHint
     from accel.model.hint_results import KnownHint
-    from accel.pushed_client import PushedHint
 
 
 def register(commands: Commands) -> None:

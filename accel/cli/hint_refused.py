@@ -9,7 +9,7 @@ from accel.cli import connect
 from accel.errors import AccelError, CapacityError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
-    from accel.pushed_client import PushedClient
+    from accel.client.hints import PushedClient
 
 
 class Refused(AccelError):
@@ -36,6 +36,6 @@ def check(answer: Any) -> None:
 def client(options: argparse.Namespace) -> PushedClient:
     """A client of the daemon; nothing is sent yet."""
     connect.quiet()
-    from accel.pushed_client import PushedClient
+    from accel.client.hints import PushedClient
 
     return PushedClient(connect.socket_path(options), seconds=options.timeout)

@@ -12,7 +12,7 @@ from accel.model.address import check_name
 from accel.model.prefix import ttl_text
 
 if TYPE_CHECKING:
-    from accel.pushed_client import HintNews
+    from accel.client.hints import HintNews
 
 _COLOURS = {"set": "green", "removed": "red", "expired": "faint"}
 

@@ -17,7 +17,7 @@ from accel.model.address import parse_address
 from accel.model.prefix import Network, parse_prefix, parse_ttl, ttl_text
 
 if TYPE_CHECKING:
-    from accel.prefix_client import KnownPrefix, PrefixClient
+    from accel.client.prefixes import KnownPrefix, PrefixClient
 
 _PIECE = 1 << 20  # bytes of a text that go in one message
 
@@ -116,7 +116,7 @@ def _seconds(text: str) -> int:
 
 def _client(options: argparse.Namespace) -> PrefixClient:
     connect.quiet()
-    from accel.prefix_client import PrefixClient
+    from accel.client.prefixes import PrefixClient
 
     return PrefixClient(connect.socket_path(options), seconds=options.timeout)
 

@@ -10,7 +10,7 @@ from accel.cli import parser
 from accel.errors import InvalidError
 
 if TYPE_CHECKING:
-    from accel.channel import Certificates
+    from accel.client.channel import Certificates
 
 
 def register(to: argparse._ArgumentGroup) -> None:
@@ -36,6 +36,6 @@ def certificates(options: argparse.Namespace) -> Certificates:
             "talks by mutual TLS only",
             hint="give --tls-cert, --tls-key and --tls-ca",
         )
-    from accel.channel import Certificates
+    from accel.client.channel import Certificates
 
     return Certificates(certificate=options.tls_cert, key=options.tls_key, authority=options.tls_ca)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from accel.client import Client
+from accel.client.client import Client
 from accel.errors import HostError, UnreachableError
 from accel.lab.hosts import INTERFACE, Host
 from accel.lab.network import Lab

@@ -417,7 +417,7 @@ def test_no_daemon(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_errors_keep_what_they_say_besides_text(applied: Accel, socket: Path) -> None:
-    from accel.client import Client
+    from accel.client.client import Client
     from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
 
     with Client(socket) as client:
@@ -438,7 +438,7 @@ def test_errors_keep_what_they_say_besides_text(applied: Accel, socket: Path) ->
 
 
 def test_a_hundred_thousand_backends_fit_into_one_message(socket: Path) -> None:
-    from accel.client import Client
+    from accel.client.client import Client
     from accel.errors import CapacityError
     from accel.model.address import parse_address
     from accel.model.backend import Backend

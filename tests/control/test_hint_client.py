@@ -14,9 +14,9 @@ from here import Here
 from hinted import everything, listed
 from objects import web
 
-from accel.channel import Certificates
+from accel.client.channel import Certificates
+from accel.client.hint_client import HintClient
 from accel.errors import InvalidError
-from accel.hint_client import HintClient
 
 MANY = [ip_address((10 << 24) + i) for i in range(40_000)]
 

@@ -9,9 +9,9 @@ import grpc
 import pytest
 from here import Here, details_of
 
+from accel.client.hint_client import HintClient
+from accel.client.messages import of_service
 from accel.errors import HostError, NotFoundError
-from accel.hint_client import HintClient
-from accel.messages import of_service
 from accel.model.address import parse_address
 from accel.model.hints import Hints
 from accel.model.service import Protocol, Service

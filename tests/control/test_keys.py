@@ -15,7 +15,7 @@ import pytest
 from acceld import Acceld
 
 from accel.accept import CookieKeys
-from accel.channel import Certificates
+from accel.client.channel import Certificates
 from accel.errors import HostError
 from accel.key_stream import KeyStream, keys_of
 from accel.model.guard_secret import COOKIE, derive_key, keys_around, read_secret

@@ -13,10 +13,10 @@ from typing import Any
 import grpc
 import pytest
 
-from accel.channel import open_channel
+from accel.client.channel import open_channel
+from accel.client.hint_client import HintClient, Refused
+from accel.client.hint_packing import ENTRIES
 from accel.errors import HostError, InvalidError, NotFoundError, UnreachableError
-from accel.hint_client import HintClient, Refused
-from accel.hint_packing import ENTRIES
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
 

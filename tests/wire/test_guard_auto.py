@@ -13,7 +13,7 @@ import pytest
 from steering import SERVICE, errors, packets, url
 from under_attack import SOURCES, Spoils, guard_services, until
 
-from accel.client import Client
+from accel.client.client import Client
 from accel.errors import UnreachableError
 from accel.guard_answers import GuardState
 from accel.lab import Lab, Topology

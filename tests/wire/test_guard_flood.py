@@ -11,13 +11,13 @@ import pytest
 from steering import SERVICE, errors, packets, url
 from under_attack import SOURCES, Spoils, guard_services, settled, until
 
+from accel.client.prefixes import PrefixClient
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, Network, at_gateway
 from accel.lab.kept import KeptFlows
 from accel.lab.load import curl
 from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
-from accel.prefix_client import PrefixClient
 
 MANY = 200_000  # frames of a flood
 MOST = 5_000_000

@@ -20,7 +20,7 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, set_state, spread, url
 from under_attack import until
 
-from accel.hint_client import HintClient
+from accel.client.hint_client import HintClient
 from accel.lab import Host, Lab, Topology, web
 from accel.lab.daemon import Daemon
 from accel.lab.haproxy import Haproxy

@@ -12,7 +12,8 @@ import pytest
 from steering import SERVICE, a_service, its_backends, set_state
 from under_attack import until
 
-from accel.hint_client import HintClient
+from accel.client.hint_client import HintClient
+from accel.client.hints import PushedClient
 from accel.lab import Host, Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Kind, at_gateway
@@ -22,7 +23,6 @@ from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard, Policy
 from accel.model.hint_results import HintKind, HintStats
 from accel.model.hints import UNHINTED, Affinity, Hints, Learn
-from accel.pushed_client import PushedClient
 
 # A few clients one after the other are no load: each second a backend may get all of them.
 LEARN = Hints(learn=Learn.ALL, holdout=0, floor=1000)

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from accel.client import Client
+from accel.client.client import Client
 from accel.model import hint_results
 from accel.model.hint_results import KnownHint
 from accel.v1 import hint_pb2 as pb
@@ -39,7 +39,7 @@ class HintNews:
 
 
 class PushedClient(Client):
-    """As Client. accel.hint_client.HintClient is what agents use: it keeps trying."""
+    """As Client. accel.client.hint_client.HintClient is what agents use: it keeps trying."""
 
     def apply_hints(self, requests: Iterable[Any]) -> Iterator[Any]:
         """ApplyHintsRequest to ApplyHintsResponse, in order, as they are done."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from accel.client import Client
+from accel.client.client import Client
 from accel.model.address import Address
 from accel.model.prefix import Network
 from accel.v1 import prefix_pb2 as pb

@@ -12,7 +12,10 @@ from typing import Any, Self
 
 import grpc
 
-from accel import guard_answers, messages
+from accel import guard_answers
+from accel.client import messages
+from accel.client.daemon_probe import unreachable
+from accel.client.errors import from_call
 from accel.errors import AccelError
 from accel.guard_answers import GuardSample, GuardStatus
 from accel.model import hint_report, hint_results
@@ -34,8 +37,6 @@ from accel.model.results import (
     Target,
 )
 from accel.model.service import Protocol, Service
-from accel.reach import unreachable
-from accel.remote_errors import from_call
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import (
     gateway_pb2_grpc,

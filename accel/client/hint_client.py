@@ -1,7 +1,7 @@
 """What an agent tells a gateway: hints, and how many warm connections a backend has.
 
     from pathlib import Path
-    from accel.hint_client import HintClient
+    from accel.client.hint_client import HintClient
 
     with HintClient(Path("/run/accel/accel.sock")) as gateway:
         done = gateway.push("api", {"192.0.2.7": "b1", "2001:db8:7::/48": "b2"}, lifetime=3600)
@@ -23,12 +23,12 @@ from typing import Any, Self
 
 import grpc
 
-from accel import hint_packing
-from accel.channel import Certificates, open_channel
+from accel.client import hint_packing
+from accel.client.channel import Certificates, open_channel
+from accel.client.daemon_probe import unreachable
+from accel.client.errors import from_call
+from accel.client.hint_packing import Client, Request, Terms
 from accel.errors import AccelError, InvalidError, UnreachableError
-from accel.hint_packing import Client, Request, Terms
-from accel.reach import unreachable
-from accel.remote_errors import from_call
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
 
