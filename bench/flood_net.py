@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
-from accel.accept import Accept, CookieKeys
+from accel.backend.cookie_acceptor import Accept, CookieKeys
 from accel.datapath.guard.maps import GuardKeys
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf

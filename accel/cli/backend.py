@@ -23,7 +23,7 @@ from accel.model.quic import ServerId
 from accel.model.results import Reached
 
 if TYPE_CHECKING:
-    from accel.cookie_agent import KeySource
+    from accel.backend.cookie_agent import KeySource
 
 _MODES = [mode.name.lower() for mode in Mode]
 _STATES = [state.name.lower() for state in State]
@@ -255,14 +255,14 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from accel import backend_run, cookie_agent, decap
+    from accel.backend import agent, cookie_agent, decapsulator
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parts: list[Callable[[], backend_run.Part]] = []
+    parts: list[Callable[[], agent.Part]] = []
     if options.allow:
         parts.append(
             partial(
-                decap.Unwrapping,
+                decapsulator.Unwrapping,
                 interface=options.interface,
                 allow=options.allow,
                 gue_port=options.gue_port,
@@ -279,7 +279,7 @@ def _run(options: argparse.Namespace) -> int:
             "is missing, and so is --cookies",
             hint="give one of them: accel backend run --help",
         )
-    return backend_run.run(parts)
+    return agent.run(parts)
 
 
 def _key_sources(options: argparse.Namespace) -> list[KeySource]:
@@ -293,15 +293,15 @@ def _key_sources(options: argparse.Namespace) -> list[KeySource]:
     if options.keys_file:
         if tls.given(options):
             raise InvalidError("--keys-file", "takes no --tls options, which are for --gateway")
-        from accel.cookie_agent import SecretKeys
+        from accel.backend.cookie_agent import SecretKeys
 
         return [partial(SecretKeys, options.keys_file, period=options.key_period)]
     files = tls.certificates(options)
-    from accel.accept import MAX_GATEWAYS
+    from accel.backend.cookie_acceptor import MAX_GATEWAYS
 
     if len(options.gateways) > MAX_GATEWAYS:
         raise InvalidError("--gateway", f"is given more than {MAX_GATEWAYS} times")
-    from accel.key_stream import KeyStream
+    from accel.backend.key_stream import KeyStream
 
     return [partial(KeyStream, target, files) for target in options.gateways]
 

@@ -14,10 +14,10 @@ import grpc
 import pytest
 from acceld import Acceld
 
-from accel.accept import CookieKeys
+from accel.backend.cookie_acceptor import CookieKeys
+from accel.backend.key_stream import KeyStream, keys_of
 from accel.client.channel import Certificates
 from accel.errors import HostError
-from accel.key_stream import KeyStream, keys_of
 from accel.model.guard_secret import COOKIE, derive_key, keys_around, read_secret
 from accel.v1 import keys_pb2 as pb
 from accel.v1 import keys_pb2_grpc

@@ -25,14 +25,21 @@ from scapy.all import (
     Raw,
 )
 
-from accel.accept import FORMER_SECONDS, MAX_GATEWAYS, VERDICTS, Accept, CookieKeys, check_settings
-from accel.backend_verdicts import read_verdicts
+from accel.backend.cookie_acceptor import (
+    FORMER_SECONDS,
+    MAX_GATEWAYS,
+    VERDICTS,
+    Accept,
+    CookieKeys,
+    check_settings,
+)
+from accel.backend.inet_diag import end_time_wait
+from accel.backend.verdicts import read_verdicts
 from accel.datapath.guard.actions import Stance
 from accel.ebpf import probes
 from accel.errors import HostError, NotFoundError
 from accel.lab.namespace import Namespace
 from accel.model.guard_secret import COOKIE, derive_key, keys_around
-from accel.sock_diag import end_time_wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")
 
@@ -434,7 +441,7 @@ def test_a_kernel_without_the_function_is_told(monkeypatch: pytest.MonkeyPatch) 
     def missing(name: str) -> int:
         raise OSError(2, f"no {name} in this kernel")
 
-    monkeypatch.setattr("accel.accept.function_id", missing)
+    monkeypatch.setattr("accel.backend.cookie_acceptor.function_id", missing)
     with pytest.raises(HostError, match="no bpf_sk_assign_tcp_reqsk in this kernel") as said:
         Accept()
     assert "6.8" in said.value.hint

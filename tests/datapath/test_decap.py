@@ -24,7 +24,7 @@ from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from accel.decap import VERDICTS, Decap, parse_prefixes
+from accel.backend.decapsulator import VERDICTS, Decap, parse_prefixes
 from accel.errors import InvalidError, NotFoundError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")

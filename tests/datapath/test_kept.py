@@ -11,9 +11,9 @@ from packets import LINK, tcp, to_api
 from rig import LIMITS
 from world import WAYS, World
 
+from accel.backend.decapsulator import Decap, parse_prefixes
 from accel.datapath import maps
 from accel.datapath.datapath import DataPath
-from accel.decap import Decap, parse_prefixes
 from accel.ebpf import loader
 from accel.model.placement import Limits
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
-from accel.accept import Accept
-from accel.decap import Decap, parse_prefixes
+from accel.backend.cookie_acceptor import Accept
+from accel.backend.decapsulator import Decap, parse_prefixes
 from accel.ebpf import probes
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from accel import backend_run
-from accel.backend_verdicts import BackendVerdict, Counts
+from accel.backend import agent
+from accel.backend.verdicts import BackendVerdict, Counts
 from accel.errors import HostError
 
 SEEN = BackendVerdict(name="seen", action="PASS", expected=True, meaning="")
@@ -47,7 +47,7 @@ class Part:
 def test_parts_run_until_the_signal(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     did: list[str] = []
-    assert backend_run.run([partial(Part, "first", did), partial(Part, "last", did)]) == 0
+    assert agent.run([partial(Part, "first", did), partial(Part, "last", did)]) == 0
     assert did == [
         *("first start", "last start", "first refresh", "last refresh"),
         *("last close", "first close"),
@@ -60,7 +60,7 @@ def test_what_fails_ends_the_others(fails: str) -> None:
     did: list[str] = []
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     with pytest.raises(HostError, match=f"no {fails}"):
-        backend_run.run([partial(Part, "first", did), partial(Part, "second", did, fails)])
+        agent.run([partial(Part, "first", did), partial(Part, "second", did, fails)])
     assert did.count("first close") == 1
     assert did.count("second close") == (fails == "refresh")
     after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]

@@ -209,7 +209,7 @@ def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def parts_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, dict[str, object]]:
     """What `backend run` would start, and how."""
     started: list[Any] = []
-    monkeypatch.setattr("accel.backend_run.run", lambda parts: started.extend(parts) or 0)
+    monkeypatch.setattr("accel.backend.agent.run", lambda parts: started.extend(parts) or 0)
     assert main(["backend", "run", "--interface", "lo", *arguments]) == 0
     return {part.func.__name__: part.keywords for part in started}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from accel import cookie_agent
-from accel.accept import VERDICTS, CookieKeys
-from accel.backend_verdicts import Counts
-from accel.cookie_agent import Accepting, SecretKeys
+from accel.backend import cookie_agent
+from accel.backend.cookie_acceptor import VERDICTS, CookieKeys
+from accel.backend.cookie_agent import Accepting, SecretKeys
+from accel.backend.verdicts import Counts
 from accel.errors import HostError, InvalidError, NotFoundError
 from accel.model.guard_secret import COOKIE, keys_around
 

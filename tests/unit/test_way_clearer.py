@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 from scapy.all import IP, TCP, IPv6
 
-from accel import way_clearer
-from accel.accept import Accept, LeftOver
-from accel.tcp_probe import probe
-from accel.way_clearer import WayClearer
+from accel.backend import time_wait
+from accel.backend.cookie_acceptor import Accept, LeftOver
+from accel.backend.tcp_probe import probe
+from accel.backend.time_wait import WayClearer
 
 MAPPED = bytes(10) + b"\xff\xff"
 LEFT = LeftOver(
@@ -49,7 +49,7 @@ class Program:
 @pytest.fixture
 def ended(monkeypatch: pytest.MonkeyPatch) -> queue.Queue[dict[str, object]]:
     told: queue.Queue[dict[str, object]] = queue.Queue()
-    monkeypatch.setattr(way_clearer, "end_time_wait", lambda **which: told.put(which))
+    monkeypatch.setattr(time_wait, "end_time_wait", lambda **which: told.put(which))
     return told
 
 
@@ -75,7 +75,7 @@ def test_who_sent_no_data_is_asked_for_it_again(
     monkeypatch: pytest.MonkeyPatch, ended: queue.Queue[dict[str, object]], program: Program
 ) -> None:
     sent: queue.Queue[bytes] = queue.Queue()
-    monkeypatch.setattr(way_clearer, "send_probe", sent.put)
+    monkeypatch.setattr(time_wait, "send_probe", sent.put)
     program.tell(dataclasses.replace(LEFT, data=False))
     packet = IP(sent.get(timeout=30))
     assert (packet.src, packet.dst) == ("101.102.103.104", "97.98.99.100")
@@ -115,13 +115,13 @@ def test_a_kernel_that_ends_none_is_told_of_once(
         tried.put("")
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(way_clearer, "end_time_wait", refuse)
+    monkeypatch.setattr(time_wait, "end_time_wait", refuse)
     for _ in range(3):
         program.tell(LEFT, LEFT)
         for _ in range(2):
             tried.get(timeout=30)
     # The last one's warning would have been written after it was tried.
-    monkeypatch.setattr(way_clearer, "end_time_wait", lambda **_: tried.put(""))
+    monkeypatch.setattr(time_wait, "end_time_wait", lambda **_: tried.put(""))
     program.tell(LEFT)
     tried.get(timeout=30)
     assert caplog.text.count("cannot end a connection in TIME-WAIT: Operation not supported") == 1

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from accel import decap
+from accel.backend import decapsulator
 from accel.datapath.maps import compile_source, defines, new_flow_keys
 from accel.ebpf.loader import compile_bpf, kept_in
 from accel.ebpf.source import BPF_DIR
@@ -27,7 +27,7 @@ _MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250}
 _BY_KERNEL = ("LOCAL_COOKIES", "PACKET_COPIES")  # 0 on 5.10, 1 on those from 6.0 on
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
 _ALONE: dict[str, dict[str, int]] = {
-    "decap.c": decap.defines(2),  # a gateway's IPv4 and IPv6 address
+    "decap.c": decapsulator.defines(2),  # a gateway's IPv4 and IPv6 address
     "accept_cookie.c": {},
     "flood.c": {},
 }

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from accel.backend_verdicts import Counts
-from accel.ending import ends_awaited
+from accel.backend.signals import ends_awaited
+from accel.backend.verdicts import Counts
 
 _REFRESH_SECONDS = 1.0
 _log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ import os
 import select
 import threading
 
-from accel.accept import Accept, LeftOver
-from accel.sock_diag import end_time_wait
-from accel.tcp_probe import probe, send_probe
+from accel.backend.cookie_acceptor import Accept, LeftOver
+from accel.backend.inet_diag import end_time_wait
+from accel.backend.tcp_probe import probe, send_probe
 
 _log = logging.getLogger(__name__)
 

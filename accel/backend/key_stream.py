@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from accel.accept import CookieKeys
+from accel.backend.cookie_acceptor import CookieKeys
 from accel.client.channel import Certificates, open_channel
 from accel.model.guard_secret import GENERATIONS, Key, key_of_bytes
 from accel.v1 import keys_pb2 as pb

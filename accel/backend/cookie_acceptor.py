@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.backend.verdicts import Counts, read_counts, read_verdicts
 from accel.datapath.guard.actions import Stance
 from accel.ebpf import features, kfunc, syscall
 from accel.ebpf.btf import function_id

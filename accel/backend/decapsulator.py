@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from pyroute2 import IPRoute
 
-from accel.backend_verdicts import Counts, read_counts, read_verdicts
+from accel.backend.verdicts import Counts, read_counts, read_verdicts
 from accel.datapath.encode import address_bytes
 from accel.ebpf import syscall
 from accel.ebpf.links import Attachment, Links

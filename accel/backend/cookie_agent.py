@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from accel.accept import Accept, CookieKeys, check_host
-from accel.backend_verdicts import Counts
+from accel.backend.cookie_acceptor import Accept, CookieKeys, check_host
+from accel.backend.time_wait import WayClearer
+from accel.backend.verdicts import Counts
 from accel.errors import AccelError
 from accel.model.guard_secret import COOKIE, KEY_PERIOD, generation_at, keys_around, read_secret
-from accel.way_clearer import WayClearer
 
 _log = logging.getLogger(__name__)
 

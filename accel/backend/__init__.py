@@ -1,0 +1,1 @@
+"""What runs on a backend's host: decapsulation, and accepting a gateway's SYN cookies."""
