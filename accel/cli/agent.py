@@ -73,7 +73,7 @@ def _haproxy(options: argparse.Namespace) -> int:
     check_name(options.service, "--service")
     check_name(options.backend, "--backend")
     gateways = _gateways(options)
-    from accel import haproxy_agent
+    from accel.agents import haproxy as haproxy_agent
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return haproxy_agent.run(
@@ -93,8 +93,8 @@ def _gateways(options: argparse.Namespace) -> list[tuple[str, Callable[[], HintC
     if options.gateways and options.socket:
         raise InvalidError("--socket", "takes no --gateway beside it", hint="give one of them")
     files = tls.certificates(options) if options.gateways else None
+    from accel.agents.haproxy import REPORT_SECONDS
     from accel.client.hint_client import HintClient
-    from accel.haproxy_agent import REPORT_SECONDS
 
     targets: list[Path | str] = options.gateways or [connect.socket_path(options)]
     return [

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accel.agents.haproxy import ask
 from accel.errors import HostError
-from accel.haproxy_agent import ask
 from accel.lab.hosts import Host
 from accel.lab.web import bracketed
 from accel.model.address import Address

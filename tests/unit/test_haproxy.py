@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from accel.agents.haproxy_stats import is_up, warm_budget
 from accel.errors import HostError
-from accel.haproxy import is_up, warm_budget
 
 ANSWER = Path(__file__).with_name("haproxy-2.6.txt").read_text()
 

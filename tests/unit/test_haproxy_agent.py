@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from accel import haproxy_agent
+from accel.agents import haproxy
+from accel.agents.haproxy_stats import COMMAND
 from accel.errors import HostError, UnreachableError
-from accel.haproxy import COMMAND
 
 ANSWER = Path(__file__).with_name("haproxy-2.6.txt").read_text()
 WARM = 12
@@ -96,7 +96,7 @@ def during_run(path: Path, gateways: list[Noting], act: Callable[[], None]) -> N
     thread = threading.Thread(target=acting)
     thread.start()
     try:
-        code = haproxy_agent.run(
+        code = haproxy.run(
             stats_socket=path,
             haproxy_backends=[],
             service="api",
@@ -181,4 +181,4 @@ def test_a_haproxy_that_says_nothing_is_not_waited_for(path: Path) -> None:
         silent.bind(str(path))
         silent.listen()
         with pytest.raises(HostError, match="does not answer at"):
-            haproxy_agent.ask(path, 0.05)
+            haproxy.ask(path, 0.05)

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from accel.agents.haproxy_stats import COMMAND, garbage, warm_budget
 from accel.client.hint_client import HintClient
 from accel.errors import AccelError, HostError
-from accel.haproxy import COMMAND, garbage, warm_budget
 
 INTERVAL = 0.5  # seconds: a report is believed for two
 REPORT_SECONDS = 1.0  # what is later is of no use

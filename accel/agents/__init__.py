@@ -1,0 +1,1 @@
+"""Agents beside a proxy, which report its warm connections to the gateways."""
