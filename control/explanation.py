@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accel import explain
 from accel.control import hint_known, translate
 from accel.control.needs import DataPath
 from accel.control.state import State
 from accel.datapath import frame
 from accel.datapath.testrun import Outcome
 from accel.errors import InvalidError
-from accel.explain_hints import Asked
+from accel.explain import packet as explain
+from accel.explain.hints import Asked
 from accel.model.address import Address, parse_address
 from accel.model.backend import Backend
 from accel.model.placement import NextHop, PlacedService

@@ -6,10 +6,10 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from accel import explain_hints
 from accel.datapath.hints.admission import Candidate
 from accel.datapath.testrun import Outcome
-from accel.explain_hints import Asked
+from accel.explain import hints
+from accel.explain.hints import Asked
 from accel.model.hints import Kind
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.v1 import hint_pb2
@@ -29,7 +29,7 @@ def known(asked: Asked, service: PlacedService) -> list[Any]:
 
 
 def _known(candidate: Candidate, asked: Asked, service: PlacedService) -> Any:
-    owner = explain_hints.owner(candidate, service)
+    owner = hints.owner(candidate, service)
     return hint_pb2.KnownHint(
         kind=_KINDS[candidate.kind],
         backend=owner.backend.name if owner else "",

@@ -14,7 +14,7 @@ from accel.control.hint_callers import caller_of
 from accel.control.hint_shown import Line, Shown
 from accel.control.hint_watch import What
 from accel.errors import InvalidError
-from accel.explain_hints import Asked
+from accel.explain.hints import Asked
 from accel.model.address import parse_address
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc

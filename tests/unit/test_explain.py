@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accel.datapath.testrun import Outcome
-from accel.explain import steps
+from accel.explain.packet import steps
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.placement import NextHop, PlacedBackend, PlacedService

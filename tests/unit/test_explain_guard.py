@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accel import explain_guard
+from accel.explain import guard as explain_guard
 from accel.model.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
 from accel.verdicts import Verdict
 

@@ -12,8 +12,8 @@ from test_explain import outcome as made
 from accel.datapath.hints.admission import Candidate, Refusal
 from accel.datapath.hints.outcomes import HintOutcome
 from accel.datapath.hints.values import Seen, Standing
-from accel.explain import steps
-from accel.explain_hints import Asked
+from accel.explain.hints import Asked
+from accel.explain.packet import steps
 from accel.model.address import parse_address
 from accel.model.backend import Backend, State
 from accel.model.hints import Affinity, Hints, Kind, Shard, ShardKey

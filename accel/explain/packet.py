@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from accel import explain_guard, explain_hints
 from accel.datapath.encode import admitted
 from accel.datapath.hints.outcomes import HintOutcome
 from accel.datapath.testrun import Outcome
-from accel.explain_hints import Asked
+from accel.explain import guard, hints
+from accel.explain.hints import Asked
 from accel.model.backend import Mode, State
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.prefix import Network
@@ -32,7 +32,7 @@ def steps(
         *_service_step(service),
         *(_prefix_step(*prefix) if prefix else ()),
         *(_choice_steps(outcome, service, backend, asked) if service else ()),
-        *(explain_guard.steps(outcome.verdict, service.service.guard) if service else ()),
+        *(guard.steps(outcome.verdict, service.service.guard) if service else ()),
         *(_way_steps(backend) if backend and outcome.verdict.forward else ()),
         f"{outcome.action}, verdict {outcome.verdict.label}: {outcome.verdict.meaning}.",
     ]
@@ -68,11 +68,11 @@ def _choice_steps(
         ]
     if backend and (outcome.slot is not None or outcome.hint):
         new = "The flow cache does not know the connection."
-        said = [new, *explain_hints.steps(outcome, service, backend, asked)]
-        if explain_hints.is_followed(outcome):
+        said = [new, *hints.steps(outcome, service, backend, asked)]
+        if hints.is_followed(outcome):
             return said
         total = sum(b.backend.weight for b in admitted_ones)
-        whose = explain_hints.instead(outcome, backend) or (
+        whose = hints.instead(outcome, backend) or (
             f"which belongs to backend {backend.backend.name!r} "
             f"(weight {backend.backend.weight} of {total}, "
             f"{len(admitted_ones)} of {len(service.backends)} backends get new flows)"
@@ -80,7 +80,7 @@ def _choice_steps(
         by = "its addresses and ports"
         if outcome.hint:
             held_out = outcome.hint is HintOutcome["HOLDOUT"]
-            by = explain_hints.base(service.service.hints, held_out)
+            by = hints.base(service.service.hints, held_out)
         return [
             *said,
             f"The hash of {by} is slot {outcome.slot} of {service.service.ring_size} in the ring, "

@@ -1,0 +1,1 @@
+"""A packet's decision in sentences. Pure."""
