@@ -7,28 +7,21 @@ import sys
 from collections.abc import Sequence
 
 from accel import __version__
-from accel.cli import (
-    agent,
-    apply,
-    backend,
-    check,
-    completion,
-    demo,
-    drain,
-    exits,
-    explain,
-    guard,
-    hint,
-    interfaces,
-    prefix,
-    service,
-    shard,
-    stats,
-    watch,
-)
-from accel.cli.output import note
+from accel.cli import completion, exits
+from accel.cli.agent import commands as agent
+from accel.cli.backend import commands as backend
+from accel.cli.backend import drain
+from accel.cli.config import apply, watch
+from accel.cli.explain import commands as explain
+from accel.cli.gateway import check, demo, interfaces, stats
+from accel.cli.guard import commands as guard
+from accel.cli.hint import commands as hint
+from accel.cli.hint import shard
 from accel.cli.parser import Parser, connection, parse
+from accel.cli.prefix import commands as prefix
+from accel.cli.service import commands as service
 from accel.errors import AccelError
+from accel.terminal import note
 
 _GROUPS = (
     check,

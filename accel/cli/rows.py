@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from accel.cli.endpoint import endpoint
-from accel.cli.output import Table, plain
 from accel.model import quic
 from accel.model.backend import Mode, State
 from accel.model.results import Reached
 from accel.model.service import Service
+from accel.terminal import Table, plain
 
 
 def plain_service(service: Service) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from accel.cli.output import Table, paint
 from accel.errors import AccelError, HostError
 from accel.lab import scene
 from accel.lab.daemon import Daemon
@@ -25,6 +24,7 @@ from accel.lab.siege import Siege, weaken
 from accel.lab.verdict_rows import verdict_rows
 from accel.model.backend import Mode, State
 from accel.model.results import Target
+from accel.terminal import Table, paint
 
 REQUESTS = 600  # of each service in each of the first three acts
 _PER_HTTPS = 4  # one of so many is by HTTPS

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from accel.cli.output import Table
 from accel.lab import web
 from accel.lab.chain import KeyKind
 from accel.lab.daemon import Daemon
@@ -20,6 +19,7 @@ from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.model.backend import Backend, Mode
 from accel.model.hints import Hints, Learn
 from accel.model.service import Protocol, Service
+from accel.terminal import Table
 
 NAME, ADDRESS = "tickets-v4", ip_address("198.51.100.9")
 HINTS = Hints(learn=Learn.ALL, holdout=0)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from accel.cli.output import Table
 from accel.errors import HostError
 from accel.lab.daemon import Daemon
 from accel.lab.flood import Flood, Kind, at_gateway
@@ -19,6 +18,7 @@ from accel.lab.network import Lab
 from accel.lab.scene import Shown
 from accel.lab.screen import Screen
 from accel.model.guard import Guard, Policy
+from accel.terminal import Table
 from accel.verdicts import Verdict
 
 RATE = 100_000  # segments per second: SYN, ACK, RST and FIN alike

@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from accel.cli import connect, drain
+from accel.cli import connect
+from accel.cli.backend import drain
 from accel.cli.main import main
-from accel.cli.output import plain
 from accel.config import configuration
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
+from accel.terminal import plain
 
 FILE = """\
 services:

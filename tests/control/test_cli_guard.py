@@ -11,8 +11,8 @@ import pytest
 from here import Here
 from objects import web
 
+from accel.cli.config.watch import _attack_line
 from accel.cli.main import main
-from accel.cli.watch import _attack_line
 from accel.datapath.encode import address_bytes
 from accel.datapath.samples import SAMPLE
 from accel.model.address import parse_address

@@ -16,7 +16,7 @@ import pytest
 from accel import errors
 from accel.cli import exits
 from accel.cli.endpoint import backend_name, end, target
-from accel.cli.interfaces import duration
+from accel.cli.gateway.interfaces import duration
 from accel.cli.main import build, main
 from accel.errors import AccelError, InvalidError
 

@@ -9,10 +9,10 @@ import sys
 import pytest
 import yaml
 
-from accel.cli import changes, explain
+from accel.cli.config import changes
+from accel.cli.explain import commands
+from accel.cli.gateway.stats import rates, text
 from accel.cli.main import main
-from accel.cli.output import Table, plain, size
-from accel.cli.stats import rates, text
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import UNGUARDED
@@ -29,6 +29,7 @@ from accel.model.results import (
     Stats,
 )
 from accel.model.service import Protocol, Service
+from accel.terminal import Table, plain, size
 
 API = Service(
     name="api",
@@ -256,7 +257,7 @@ def test_a_dropped_packet_is_explained_without_a_packet_that_leaves() -> None:
         packet_out=bytes(14),
         steps=("The one reason.",),
     )
-    assert explain.text(found, None) == (
+    assert commands.text(found, None) == (
         "no_backend: the service has no backend that is up\n"
         "\n"
         "  action     XDP_DROP: it is dropped\n"

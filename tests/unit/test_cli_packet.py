@@ -10,7 +10,7 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6E
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from accel.cli.packet import describe
+from accel.cli.explain.packet import describe
 
 ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 MACS = ("Ethernet", "02:00:00:00:00:01 -> 02:00:00:00:00:02")

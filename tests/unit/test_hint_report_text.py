@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from accel.cli.hint_report_text import text
+from accel.cli.hint.report_text import text
 from accel.model.confidence import Difference
 from accel.model.hint_report import HintGroup, HintMeasure, HintReport
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from accel.cli import connect, parser
-from accel.cli.output import Table, amount, blocks, emit, note, size
 from accel.cli.parser import Commands
 from accel.model.results import Status
+from accel.terminal import Table, amount, blocks, emit, note, size
 
 
 def register(commands: Commands) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from accel.cli import hint_refused, parser
-from accel.cli.output import amount, note
+from accel.cli import parser
+from accel.cli.hint import refused
 from accel.cli.parser import Commands
 from accel.errors import InvalidError
 from accel.model.hints import LONGEST
 from accel.model.prefix import parse_ttl
+from accel.terminal import amount, note
 
 if TYPE_CHECKING:
     from accel.config.hint_text import Reader, Request, Wrong
@@ -56,7 +57,7 @@ def _seconds(text: str) -> int:
 
 
 def _load(options: argparse.Namespace) -> int:
-    with _opened(options.file) as file, hint_refused.client(options) as client:
+    with _opened(options.file) as file, refused.client(options) as client:
         from accel.config.hint_text import Reader, lines_of
 
         loading = _Loading(options.file, Reader(seconds=options.seconds))
@@ -95,7 +96,7 @@ class _Loading:
             note(f"... and {amount(hidden)} more")
         failed = f", {amount(self._failed)} refused" if self._failed else ""
         note(f"{amount(self._set)} set{failed}")
-        return hint_refused.exit_code(self._reason) if self._failed else 0
+        return refused.exit_code(self._reason) if self._failed else 0
 
     def _tell_unread(self) -> None:
         unread = self._reader.wrong[:]
@@ -106,7 +107,7 @@ class _Loading:
 
     def _tell(self, wrong: Wrong) -> None:
         # What is wrong with the file outweighs what the gateway has no room for.
-        if not self._reason or hint_refused.exit_code(wrong.reason) < 6:
+        if not self._reason or refused.exit_code(wrong.reason) < 6:
             self._reason = wrong.reason
         if self._shown < _SHOWN:
             self._shown += 1

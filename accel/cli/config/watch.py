@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from accel.cli import changes, connect, parser
-from accel.cli.output import amount, emit_each, paint
+from accel.cli import connect, parser
+from accel.cli.config import changes
 from accel.cli.parser import Commands
 from accel.model.results import Attack
+from accel.terminal import amount, emit_each, paint
 
 
 def register(commands: Commands) -> None:

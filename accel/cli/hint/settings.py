@@ -10,7 +10,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 from accel.cli import connect, parser
-from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model import plain_values
@@ -18,6 +17,7 @@ from accel.model.address import check_name
 from accel.model.hints import LONGEST, Affinity, Hints, Learn, QuicId, Shard, ShardKey
 from accel.model.prefix import parse_ttl, ttl_text
 from accel.model.service import Service
+from accel.terminal import Table, emit, note
 
 _CHOICES: dict[str, tuple[type[enum.IntEnum], str]] = {
     "affinity": (Affinity, "what the base choice goes by"),

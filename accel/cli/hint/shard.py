@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from accel.cli import connect, parser
-from accel.cli.hint_settings import shard as text
-from accel.cli.output import Table, emit, note
+from accel.cli.hint.settings import shard as text
 from accel.cli.parser import Commands
 from accel.model import plain_values
 from accel.model.address import check_name
 from accel.model.hints import LARGEST_SHARD, Shard, ShardKey
 from accel.model.service import Service
+from accel.terminal import Table, emit, note
 
 _KEYS = [plain_values.word(key) for key in ShardKey if key is not ShardKey.NONE]
 

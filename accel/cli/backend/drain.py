@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from accel.cli import connect, parser, rows
 from accel.cli.endpoint import backend_name
 from accel.cli.exits import DIFFERENT, DONE
-from accel.cli.output import Table, emit, note
 from accel.cli.parser import Commands
 from accel.errors import NotFoundError
 from accel.model.backend import State
+from accel.terminal import Table, emit, note
 
 if TYPE_CHECKING:
     from accel.client.client import Client

@@ -7,8 +7,7 @@ import textwrap
 
 from accel.cli import connect, parser
 from accel.cli.endpoint import end, target
-from accel.cli.output import Table, blocks, emit, paint, plain
-from accel.cli.packet import describe
+from accel.cli.explain.packet import describe
 from accel.cli.parser import Commands
 from accel.cli.rows import plain_backend
 from accel.datapath.hints.outcomes import HintOutcome
@@ -16,6 +15,7 @@ from accel.model import plain_values
 from accel.model.hint_results import KnownHint
 from accel.model.prefix import ttl_text
 from accel.model.results import Explanation, Reached
+from accel.terminal import Table, blocks, emit, paint, plain
 
 _ACTIONS = {
     "XDP_PASS": "it goes up this host's own stack",

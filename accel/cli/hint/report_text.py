@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from accel.cli.output import Table, amount, blocks
 from accel.model.confidence import Difference
 from accel.model.hint_report import (
     LEAST,
@@ -15,6 +14,7 @@ from accel.model.hint_report import (
     HintMeasure,
     HintReport,
 )
+from accel.terminal import Table, amount, blocks
 
 _MOST = 100  # times as many flows as there are: more are not asked for
 _NO_HELLO = (

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from accel.cli import connect, parser
-from accel.cli.output import Table, amount, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.prefix import Network, parse_prefix, parse_ttl, ttl_text
+from accel.terminal import Table, amount, emit, note
 
 if TYPE_CHECKING:
     from accel.client.prefixes import KnownPrefix, PrefixClient

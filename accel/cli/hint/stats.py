@@ -8,10 +8,10 @@ import time
 from collections.abc import Sequence
 
 from accel.cli import connect, parser
-from accel.cli.output import Table, amount, blocks, emit, emit_each, note
 from accel.cli.parser import Commands
 from accel.model.address import check_name
 from accel.model.hint_results import HintStats
+from accel.terminal import Table, amount, blocks, emit, emit_each, note
 
 
 def register(commands: Commands) -> None:

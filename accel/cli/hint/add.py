@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from accel.cli import hint_refused, parser
-from accel.cli.output import amount, note
+from accel.cli import parser
+from accel.cli.hint import refused
 from accel.cli.parser import Commands, Parser
 from accel.model.address import check_name, parse_address
 from accel.model.hints import LONGEST
 from accel.model.prefix import parse_prefix, parse_ttl
+from accel.terminal import amount, note
 
 
 def register(commands: Commands) -> None:
@@ -98,7 +99,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace, request: Any) -> Any:
-    with hint_refused.client(options) as client:
+    with refused.client(options) as client:
         (answer,) = client.apply_hints([request])
-    hint_refused.check(answer)
+    refused.check(answer)
     return answer

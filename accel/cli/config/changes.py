@@ -8,10 +8,10 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from accel.cli.endpoint import endpoint
-from accel.cli.output import paint, plain
 from accel.cli.rows import plain_backend, plain_service
 from accel.model.results import Change, ChangeKind, Reached
 from accel.model.service import Service
+from accel.terminal import paint, plain
 
 _SIGNS = {
     ChangeKind.CREATED: ("+", "green"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from accel.cli import connect, hint_report_text, parser
-from accel.cli.output import emit
+from accel.cli import connect, parser
+from accel.cli.hint import report_text
 from accel.cli.parser import Commands
 from accel.model.address import check_name
+from accel.terminal import emit
 
 
 def register(commands: Commands) -> None:
@@ -32,5 +33,5 @@ def _report(options: argparse.Namespace) -> int:
     check_name(options.service, "SERVICE")
     with connect.client(options) as client:
         found = client.hint_report(options.service, reset=options.reset)
-    emit(options.output, found, lambda: hint_report_text.text(found))
+    emit(options.output, found, lambda: report_text.text(found))
     return 0

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 
 from accel.cli import connect, parser
-from accel.cli.output import Table, amount, blocks, emit, emit_each, size
 from accel.cli.parser import Commands
 from accel.model.address import check_name
 from accel.model.results import BackendStats, Count, ServiceStats, Stats
+from accel.terminal import Table, amount, blocks, emit, emit_each, size
 
 
 def register(commands: Commands) -> None:

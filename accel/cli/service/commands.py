@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 
 from accel.cli import connect, parser, rows
-from accel.cli.output import blocks, emit, note
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.results import Reached
 from accel.model.ring_size import DEFAULT_RING_SIZE, RING_SIZES
 from accel.model.service import Protocol, Service
+from accel.terminal import blocks, emit, note
 
 _PROTOCOLS = [protocol.name.lower() for protocol in Protocol]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from accel.cli import changes, connect, parser
+from accel.cli import connect, parser
+from accel.cli.config import changes
 from accel.cli.exits import DIFFERENT, DONE
-from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
 from accel.config import configuration
 from accel.errors import InvalidError
 from accel.model.desired import Desired
 from accel.model.results import Change
+from accel.terminal import emit, note
 
 
 def register(commands: Commands) -> None:

@@ -9,8 +9,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from accel.cli import connect, guard_text, parser
-from accel.cli.output import emit, emit_each, note
+from accel.cli import connect, parser
+from accel.cli.guard import text as guard_text
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model import plain_values
@@ -24,6 +24,7 @@ from accel.model.guard import (
     Policy,
     SourceRate,
 )
+from accel.terminal import emit, emit_each, note
 
 _CHOICES: dict[str, type[enum.IntEnum]] = {
     "mode": GuardMode,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from accel.cli import hint_refused, parser
-from accel.cli.output import Table, emit, note
+from accel.cli import parser
+from accel.cli.hint import refused
 from accel.cli.parser import Commands
 from accel.model.address import check_name, parse_address
 from accel.model.prefix import ttl_text
+from accel.terminal import Table, emit, note
 
 if TYPE_CHECKING:
     from accel.client.hints import PushedHint
@@ -42,7 +43,7 @@ def _list(options: argparse.Namespace) -> int:
         check_name(service, "SERVICE")
     if "/" in options.of:
         check_name(backend, "BACKEND")
-    with hint_refused.client(options) as client:
+    with refused.client(options) as client:
         found = client.pushed_hints(service, backend)
         if options.output == "text":
             for one in found:
@@ -60,7 +61,7 @@ def _list(options: argparse.Namespace) -> int:
 def _lookup(options: argparse.Namespace) -> int:
     check_name(options.service, "SERVICE")
     address = parse_address(options.client, "CLIENT")
-    with hint_refused.client(options) as client:
+    with refused.client(options) as client:
         known, holdout = client.known_hints(options.service, str(address))
     plain = {
         "service": options.service,

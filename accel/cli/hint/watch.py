@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from accel.cli import hint_refused, parser
-from accel.cli.output import emit_each, paint
+from accel.cli import parser
+from accel.cli.hint import refused
 from accel.cli.parser import Commands
 from accel.model.address import check_name
 from accel.model.prefix import ttl_text
+from accel.terminal import emit_each, paint
 
 if TYPE_CHECKING:
     from accel.client.hints import HintNews
@@ -31,7 +32,7 @@ def register(commands: Commands) -> None:
 def _watch(options: argparse.Namespace) -> int:
     if options.service:
         check_name(options.service, "SERVICE")
-    with hint_refused.client(options) as client:
+    with refused.client(options) as client:
         for news in client.watch_hints(options.service):
             emit_each(options.output, news, _line(news))
     return 0

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from accel.cli import connect, parser, rows, tls
 from accel.cli.endpoint import backend_name
-from accel.cli.output import emit, note
 from accel.cli.parser import Commands, Parser
-from accel.cli.service import names_too, require_some, with_default
+from accel.cli.service.commands import names_too, require_some, with_default
 from accel.errors import InvalidError
 from accel.model import quic
 from accel.model.address import check_name, parse_address
@@ -21,6 +20,7 @@ from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode,
 from accel.model.guard_secret import KEY_PERIOD
 from accel.model.quic import ServerId
 from accel.model.results import Reached
+from accel.terminal import emit, note
 
 if TYPE_CHECKING:
     from accel.backend.cookie_agent import KeySource

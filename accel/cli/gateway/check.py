@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from accel.cli import connect, exits, parser
-from accel.cli.output import Table, emit, note, paint
 from accel.cli.parser import Commands
+from accel.terminal import Table, emit, note, paint
 
 
 def register(commands: Commands) -> None:

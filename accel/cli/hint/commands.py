@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from accel.cli import (
-    hint_add,
-    hint_list,
-    hint_load,
-    hint_report,
-    hint_settings,
-    hint_stats,
-    hint_watch,
-)
+from accel.cli.hint import add, listing, load, report, settings, stats, watch
 from accel.cli.parser import Commands
 
 
@@ -21,12 +13,12 @@ def register(commands: Commands) -> None:
     )
     below = group.add_subparsers(metavar="COMMAND", required=True)
     for command in (
-        hint_add,
-        hint_list,
-        hint_load,
-        hint_watch,
-        hint_settings,
-        hint_stats,
-        hint_report,
+        add,
+        listing,
+        load,
+        watch,
+        settings,
+        stats,
+        report,
     ):
         command.register(below)

@@ -1,0 +1,1 @@
+"""accel agent: runs the agents of accel.agents."""

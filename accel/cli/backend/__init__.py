@@ -1,0 +1,1 @@
+"""accel backend and accel drain."""

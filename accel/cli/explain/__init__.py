@@ -1,0 +1,1 @@
+"""accel explain: what would happen to a packet, and why."""

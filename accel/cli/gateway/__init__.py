@@ -1,0 +1,1 @@
+"""accel attach, detach, status, stats, check and demo: the gateway as a whole."""

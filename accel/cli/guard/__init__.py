@@ -1,0 +1,1 @@
+"""accel guard: status, settings and samples."""

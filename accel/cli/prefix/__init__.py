@@ -1,0 +1,1 @@
+"""accel prefix: allowed and denied prefixes."""

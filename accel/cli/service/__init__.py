@@ -1,0 +1,1 @@
+"""accel service: list, show, add, set, remove."""
