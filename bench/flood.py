@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
-from accel.lab.flood import Flood, Kind
+from accel.lab.clients.flood import Flood, Kind
 from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
 from bench.flood_load import COUNT, Visit, visit

@@ -23,10 +23,10 @@ from accel.backend.cookie_acceptor import Accept, CookieKeys
 from accel.datapath.guard.maps import GuardKeys
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.lab import web
 from accel.lab.hosts import Host, Segment, add_address
 from accel.lab.namespace import Namespace
 from accel.lab.network import PREFIX
+from accel.lab.servers import nginx
 from accel.model.backend import Backend, Mode
 from accel.model.guard_secret import COOKIE, keys_around
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
@@ -222,7 +222,7 @@ class Network:
 
     def _serve(self, backend: Host, number: int) -> None:
         backend.own(_service(number))
-        web.start(self.folder, [backend], [_service(number)])
+        nginx.start(self.folder, [backend], [_service(number)])
 
     def _swallow(self, namespace: Namespace) -> None:
         """What is answered to the flood ends before it leaves: its receipt is not charged."""

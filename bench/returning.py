@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from accel.lab import Lab, Topology, web
-from accel.lab.chain import KeyKind
+from accel.lab import Lab, Topology
+from accel.lab.clients.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.lab.daemon import Daemon
 from accel.lab.delay import Delay
-from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
+from accel.lab.servers import nginx
+from accel.lab.servers.certificates import KeyKind
 from accel.model.backend import Backend, Mode
 from accel.model.hints import UNHINTED, Hints, Learn
 from accel.model.service import Protocol, Service
@@ -85,7 +86,7 @@ def _sides(lab: Lab, daemon: Daemon, kind: str, first: int) -> dict[str, Side]:
     for host in lab.backends:
         for address in addresses.values():
             host.own(address)
-    web.start(folder, lab.backends, list(addresses.values()), keys=_KINDS[kind])
+    nginx.start(folder, lab.backends, list(addresses.values()), keys=_KINDS[kind])
     services = [
         Service(
             name=f"{kind}-{how}",

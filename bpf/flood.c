@@ -3,7 +3,7 @@
  * The lab's flood, for the guard to be tried by. `flood` writes one frame after another for
  * BPF_F_TEST_XDP_LIVE_FRAMES, each of a source, port and sequence number of its own. `shore` is
  * for the interface that the flood leaves by: what comes back to the sources ends there, and bots
- * answer it. Loaded by accel/lab/flood.py; the gateway has nothing of it.
+ * answer it. Loaded by accel/lab/clients/flood.py; the gateway has nothing of it.
  */
 #include "headers.h"
 #include "packet.h"

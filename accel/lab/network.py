@@ -14,10 +14,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from accel.lab import unwrap, web
+from accel.lab import unwrap
 from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.hosts import INTERFACE, SERVICES, Host, Segment, Topology, add_address
 from accel.lab.namespace import Namespace, sweep
+from accel.lab.servers import nginx
 from accel.model.address import Address
 
 PREFIX = "accel"
@@ -95,7 +96,7 @@ class Lab:
         for host in self.backends if hosts is None else hosts:
             for address in addresses:
                 host.own(address)
-        web.start(self.folder, self.backends if hosts is None else hosts, addresses)
+        nginx.start(self.folder, self.backends if hosts is None else hosts, addresses)
 
     def unwrap(self, hosts: Sequence[Host] | None = None) -> None:
         """Start `accel backend run` on `hosts`, by default on every backend."""

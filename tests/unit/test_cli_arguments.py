@@ -270,9 +270,9 @@ def test_backend_run_says_what_is_missing(
 
 @pytest.mark.parametrize("code", [0, 7])
 def test_demo_ends_as_the_lab_says(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = types.ModuleType("accel.lab.demo")
+    lab = types.ModuleType("accel.lab.demo.acts")
     lab.main = lambda arguments: code  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "accel.lab.demo", lab)
+    monkeypatch.setitem(sys.modules, "accel.lab.demo.acts", lab)
     assert main(["demo"]) == code
 
 

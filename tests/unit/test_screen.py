@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from accel.lab.screen import Screen
+from accel.lab.demo.screen import Screen
 
 BOLD = "\x1b[1mphase\x1b[0m"
 

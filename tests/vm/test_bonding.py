@@ -10,8 +10,8 @@ from machine_network import Network, ip
 from steering import a_service, errors, its_backends, spread, url
 
 from accel.errors import HostError, NotFoundError
+from accel.lab.clients.requests import curl
 from accel.lab.hosts import INTERFACE
-from accel.lab.load import curl
 from accel.model.backend import Mode
 
 SECOND = "second"  # the other cable, at both ends

@@ -9,7 +9,7 @@ import pytest
 from machine_network import OTHER, Network
 from steering import SERVICE, a_service, errors, its_backends, spread, url
 
-from accel.lab.load import curl
+from accel.lab.clients.requests import curl
 from accel.model.backend import Mode
 
 TUNNELS = {"ipip": [], "gue": ["--tun-type", "gue", "--tun-port", "6080"]}

@@ -12,7 +12,7 @@ from under_attack import until
 
 from accel.ebpf import probes
 from accel.lab import Host, unwrap
-from accel.lab.load import curl
+from accel.lab.clients.requests import curl
 from accel.lab.namespace import end
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy

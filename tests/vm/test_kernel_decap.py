@@ -6,7 +6,7 @@ import pytest
 from machine_network import Network
 from steering import a_service, errors, its_backends, spread, url
 
-from accel.lab.load import curl
+from accel.lab.clients.requests import curl
 from accel.model.backend import Mode
 
 ROWS = [

@@ -9,8 +9,8 @@ import pytest
 from machine_network import LACKING, Network
 from steering import SERVICE, a_service, errors, its_backends, set_state, spread, url
 
-from accel.lab.kept import KeptFlows
-from accel.lab.load import curl
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import curl
 from accel.model.backend import Mode, State
 
 LINKS = {

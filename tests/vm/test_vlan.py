@@ -9,8 +9,8 @@ from machine_network import Network, ip
 from scapy.layers.l2 import Dot1Q, Ether
 from steering import a_service, errors, its_backends, spread, url
 
+from accel.lab.clients.requests import curl
 from accel.lab.hosts import INTERFACE
-from accel.lab.load import curl
 from accel.model.backend import Mode
 from accel.model.results import Target
 

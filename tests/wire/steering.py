@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from accel.lab import Host
+from accel.lab.clients.requests import Answer
 from accel.lab.daemon import Daemon
-from accel.lab.load import Answer
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Protocol, Service

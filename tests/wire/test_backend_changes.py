@@ -10,9 +10,9 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, set_state, spread, url
 
 from accel.lab import Host, Lab, Topology
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Traffic, curl
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Service
 

@@ -11,8 +11,8 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, url
 
 from accel.lab import INTERFACE, Lab, Topology, unwrap
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 from accel.model.backend import Mode
 
 

@@ -13,8 +13,8 @@ from steering import SERVICE, spread, url
 
 from accel.cli.main import main
 from accel.lab import Lab, Topology
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 
 Accel = Callable[..., str]
 

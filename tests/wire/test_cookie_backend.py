@@ -24,8 +24,8 @@ from under_attack import PORT, Negotiated, Server, connected, read, until
 
 from accel.ebpf import probes
 from accel.lab import INTERFACE, Host, Lab, Topology, unwrap
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 from accel.model.address import Address
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy

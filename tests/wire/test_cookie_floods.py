@@ -13,10 +13,10 @@ from under_attack import SOURCES, Spoils, settled, until
 from accel.ebpf import probes
 from accel.guard_answers import GuardState
 from accel.lab import INTERFACE, Lab, Topology, unwrap
+from accel.lab.clients.flood import Kind, at_gateway
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, at_gateway
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Traffic, curl
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
 

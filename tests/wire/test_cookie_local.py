@@ -23,10 +23,10 @@ from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.datapath.guard.local_cookies import announced
 from accel.ebpf import probes
 from accel.lab import Lab, Topology
+from accel.lab.clients.flood import Kind, at_gateway
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, at_gateway
 from accel.lab.hosts import INTERFACE, Host
-from accel.lab.load import curl
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
 from accel.model.placement import Limits, PlacedBackend, PlacedService

@@ -11,10 +11,10 @@ import pytest
 from steering import SERVICE, a_service, errors, its_backends, packets, set_state, spread, url
 
 from accel.lab import Lab, Topology
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
-from accel.lab.datagrams import Datagrams, echo
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Traffic, curl
+from accel.lab.servers.datagrams import Datagrams, echo
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Protocol, Service
 

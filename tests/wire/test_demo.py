@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from accel.lab import demo
-from accel.lab.load import Answer
+from accel.lab.clients.requests import Answer
+from accel.lab.demo import acts
 
-COMMAND = [sys.executable, "-m", "accel.lab.demo"]
+COMMAND = [sys.executable, "-m", "accel.lab.demo.acts"]
 
 
 def left_behind(pid: int) -> list[Path]:
@@ -64,10 +64,10 @@ def test_a_failed_request_is_an_exit_code(
     def refuse(host: object, urls: list[str], **_: object) -> list[Answer]:
         return [Answer(url=url, backend="", size=0, error="refused") for url in urls]
 
-    monkeypatch.setattr(demo, "curl", refuse)
-    monkeypatch.setattr(demo.Siege, "run", lambda siege: None)
-    monkeypatch.setattr(demo.Returning, "run", lambda returning: None)
-    assert demo.main(["--requests", "1"]) == 1
+    monkeypatch.setattr(acts, "curl", refuse)
+    monkeypatch.setattr(acts.Siege, "run", lambda siege: None)
+    monkeypatch.setattr(acts.Returning, "run", lambda returning: None)
+    assert acts.main(["--requests", "1"]) == 1
     assert re.search(r"18 requests in .*: 18 errors", capsys.readouterr().out)
     assert left_behind(os.getpid()) == []
 

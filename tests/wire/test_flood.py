@@ -14,7 +14,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from accel.lab import INTERFACE, Lab, Topology
-from accel.lab.flood import Kind, Network, at_gateway
+from accel.lab.clients.flood import Kind, Network, at_gateway
 
 SERVICE = {4: ip_address("198.51.100.1"), 6: ip_address("2001:db8:5e::1")}
 SOURCES: dict[int, list[Network]] = {

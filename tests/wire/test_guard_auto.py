@@ -17,10 +17,10 @@ from accel.client.client import Client
 from accel.errors import UnreachableError
 from accel.guard_answers import GuardState
 from accel.lab import Lab, Topology
+from accel.lab.clients.flood import Kind, at_gateway
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, at_gateway
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Traffic, curl
 from accel.model.address import Address
 from accel.model.guard import Guard, Policy
 from accel.model.results import Attack

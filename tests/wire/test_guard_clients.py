@@ -12,8 +12,8 @@ from steering import SERVICE, errors, packets, url
 from under_attack import Negotiated, Server, connected, guard_services, read, settled
 
 from accel.lab import Host, Lab, Topology
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 from accel.model.address import Address
 from accel.model.guard import Guard, GuardMode, Policy
 

@@ -13,10 +13,10 @@ from under_attack import SOURCES, Spoils, guard_services, settled, until
 
 from accel.client.prefixes import PrefixClient
 from accel.lab import Lab, Topology
+from accel.lab.clients.flood import Kind, Network, at_gateway
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, Network, at_gateway
-from accel.lab.kept import KeptFlows
-from accel.lab.load import curl
 from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
 
 MANY = 200_000  # frames of a flood

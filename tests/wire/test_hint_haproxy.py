@@ -21,11 +21,12 @@ from steering import SERVICE, a_service, errors, its_backends, set_state, spread
 from under_attack import until
 
 from accel.client.hint_client import HintClient
-from accel.lab import Host, Lab, Topology, web
+from accel.lab import Host, Lab, Topology
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.haproxy import Haproxy
-from accel.lab.kept import KeptFlows
-from accel.lab.load import curl
+from accel.lab.servers import nginx
+from accel.lab.servers.haproxy import Haproxy
 from accel.model.address import Address
 from accel.model.backend import Mode, State
 from accel.model.hints import Hints, Shard, ShardKey
@@ -59,7 +60,7 @@ class Network:
 def network() -> Iterator[Network]:
     with contextlib.ExitStack() as stack:
         lab = stack.enter_context(Lab(Topology(clients=3, gateways=2, near=4, far=2)))
-        web.start(lab.folder, lab.far, [ip_address("0.0.0.0")])
+        nginx.start(lab.folder, lab.far, [ip_address("0.0.0.0")])
         upstreams = [host.ipv4 for host in lab.far]
         proxies = {
             host.name: Haproxy(lab.folder, host, [*SERVICE.values()], upstreams)

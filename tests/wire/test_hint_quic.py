@@ -21,8 +21,8 @@ from quic_client import QuicClient
 from steering import SERVICE, a_service, set_state
 
 from accel.lab import Host, Lab, Topology
-from accel.lab.chain import make_chain
 from accel.lab.daemon import Daemon
+from accel.lab.servers.certificates import make_chain
 from accel.model.backend import Backend, Mode, State
 from accel.model.hints import Hints, QuicId
 from accel.model.quic import ServerId

@@ -15,9 +15,9 @@ from under_attack import until
 from accel.client.hint_client import HintClient
 from accel.client.hints import PushedClient
 from accel.lab import Host, Lab, Topology
+from accel.lab.clients.flood import Kind, at_gateway
+from accel.lab.clients.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, at_gateway
-from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard, Policy

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from accel.lab import Lab, Topology
-from accel.lab.kept import KeptFlows
-from accel.lab.load import curl
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import curl
 
 FOLDER = Path("/run/netns")
 

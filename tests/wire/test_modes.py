@@ -12,8 +12,8 @@ from scapy.layers.l2 import Ether
 from steering import SERVICE, a_service, errors, its_backends, packets, spread, url
 
 from accel.lab import Lab, Topology
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 from accel.model.backend import Mode
 from accel.model.results import Target
 

@@ -17,8 +17,8 @@ from steering import SERVICE, a_service, errors, its_backends, packets, url
 from under_attack import until
 
 from accel.lab import INTERFACE, Host, Lab, Topology
+from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
-from accel.lab.load import curl
 from accel.model.address import Address
 from accel.model.backend import Mode
 from accel.model.service import Service

@@ -16,8 +16,8 @@ from typing import TypeVar
 from steering import SERVICE, a_service, its_backends, packets
 
 from accel.lab import Host, Lab
+from accel.lab.clients.flood import Kind, Network, at_gateway
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Kind, Network, at_gateway
 from accel.model.address import Address
 from accel.model.backend import Mode
 from accel.model.guard import Guard

@@ -19,6 +19,6 @@ def register(commands: Commands) -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from accel.lab.demo import main
+    from accel.lab.demo.acts import main
 
     return main([])

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from accel.errors import HostError
+from accel.lab.clients.flood import Flood, Kind, at_gateway
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Traffic
 from accel.lab.daemon import Daemon
-from accel.lab.flood import Flood, Kind, at_gateway
+from accel.lab.demo.scene import Shown
+from accel.lab.demo.screen import Screen
 from accel.lab.hosts import Host
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Traffic
 from accel.lab.network import Lab
-from accel.lab.scene import Shown
-from accel.lab.screen import Screen
 from accel.model.guard import Guard, Policy
 from accel.terminal import Table
 from accel.verdicts import Verdict

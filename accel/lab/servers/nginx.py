@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accel.errors import HostError
-from accel.lab.chain import KeyKind, make_chain
 from accel.lab.hosts import Host
+from accel.lab.servers.certificates import KeyKind, make_chain
 from accel.model.address import Address
 
 BODIES = {"1": 1, "1k": 1 << 10, "1m": 1 << 20}  # path -> bytes

@@ -11,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from accel.errors import AccelError, HostError
-from accel.lab import scene
+from accel.lab.clients.kept import KeptFlows
+from accel.lab.clients.requests import Answer, Tally, curl
 from accel.lab.daemon import Daemon
+from accel.lab.demo import scene
+from accel.lab.demo.returning import Returning
+from accel.lab.demo.scene import DRAINED, KILLED, Shown
+from accel.lab.demo.screen import Screen
+from accel.lab.demo.siege import Siege, weaken
+from accel.lab.demo.verdict_rows import verdict_rows
 from accel.lab.hosts import Topology
-from accel.lab.kept import KeptFlows
-from accel.lab.load import Answer, Tally, curl
 from accel.lab.network import Lab
-from accel.lab.returning import Returning
-from accel.lab.scene import DRAINED, KILLED, Shown
-from accel.lab.screen import Screen
-from accel.lab.siege import Siege, weaken
-from accel.lab.verdict_rows import verdict_rows
 from accel.model.backend import Mode, State
 from accel.model.results import Target
 from accel.terminal import Table, paint
@@ -124,7 +124,7 @@ class Demo:
 def main(argv: Sequence[str] | None = None) -> int:
     """Show it. Returns 0 if no request failed, 1 if one did, an error's exit code if the demo
     cannot be shown, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m accel.lab.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m accel.lab.demo.acts", description=__doc__)
     parser.add_argument(
         "--requests",
         type=int,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel.lab.chain import NAME
 from accel.lab.hosts import Host
 from accel.lab.network import Lab
+from accel.lab.servers.certificates import NAME
 from accel.model.address import Address
 
 # Beside those of the segments. Each client of IPv6 has a /64 of its own.

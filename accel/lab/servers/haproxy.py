@@ -13,7 +13,7 @@ from typing import Any
 from accel.agents.haproxy import ask
 from accel.errors import HostError
 from accel.lab.hosts import Host
-from accel.lab.web import bracketed
+from accel.lab.servers.nginx import bracketed
 from accel.model.address import Address
 
 _START_SECONDS = 10.0

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from accel.lab import web
-from accel.lab.chain import KeyKind
+from accel.lab.clients.visitors import Visit, Visitors, client, crowd, failed, resumed
 from accel.lab.daemon import Daemon
+from accel.lab.demo.screen import Screen
 from accel.lab.hosts import Host
 from accel.lab.network import Lab
-from accel.lab.screen import Screen
-from accel.lab.visitors import Visit, Visitors, client, crowd, failed, resumed
+from accel.lab.servers import nginx
+from accel.lab.servers.certificates import KeyKind
 from accel.model.backend import Backend, Mode
 from accel.model.hints import Hints, Learn
 from accel.model.service import Protocol, Service
@@ -104,7 +104,7 @@ class Returning:
         folder.mkdir()
         for host in self._hosts:
             host.own(ADDRESS)
-        web.start(folder, self._hosts, [ADDRESS], keys=KeyKind.RSA3072)
+        nginx.start(folder, self._hosts, [ADDRESS], keys=KeyKind.RSA3072)
         crowd(self._lab, self._lab.client)
         service = Service(name=NAME, address=ADDRESS, port=443, protocol=Protocol.TCP)
         backends = [

@@ -1,0 +1,1 @@
+"""Clients of the lab: requests, kept connections, returning TLS clients, and floods."""
