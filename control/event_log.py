@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from accel.control.attacks import Attack
-from accel.control.state import Change
+from accel.control.state.state import Change
 from accel.ebpf.links import Attachment
 from accel.model.address import Address
 from accel.model.placement import NextHop

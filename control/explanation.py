@@ -10,7 +10,7 @@ from typing import Any
 
 from accel.control import hint_known, translate
 from accel.control.needs import DataPath
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.datapath import frame
 from accel.datapath.testrun import Outcome
 from accel.errors import InvalidError

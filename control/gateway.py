@@ -27,11 +27,11 @@ from accel.control.hinting import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
-from accel.control.plans import Plan
 from accel.control.prefix_store import PrefixStore
 from accel.control.prefixes import PrefixBook
 from accel.control.samples_kept import KeptSamples
-from accel.control.state import Change, State
+from accel.control.state.plans import Plan
+from accel.control.state.state import Change, State
 from accel.control.store import Store
 from accel.control.watch import Event, Hub, Watcher
 from accel.ebpf.links import Attachment

@@ -8,7 +8,7 @@ from typing import Any
 from accel.control.attacks import Seen
 from accel.control.gateway import Gateway
 from accel.control.guards import Standing
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.control.stats import counts_of
 from accel.control.top_sources import address_of
 from accel.datapath.guard.counts import Counted

@@ -26,7 +26,7 @@ from accel.control.hint_requests import Reader
 from accel.control.hint_shown import Shown
 from accel.control.hint_store import HintStore
 from accel.control.hint_watch import HintHub
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.datapath.hints.pushed import Pushed
 from accel.errors import AccelError
 from accel.model.hints import Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accel.control.hint_reports import Group, HintReports, Report
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.errors import HostError
 from accel.model.confidence import Values
 from accel.model.hint_report import MEASURES

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from accel.control import hint_report_message, hint_stats, plans, translate, warmth
+from accel.control import hint_report_message, hint_stats, translate, warmth
 from accel.control.pushed_servicer import PushedServicer
+from accel.control.state import plans
 from accel.errors import InvalidError
 from accel.model import message_codec
 from accel.model.hints import Shard, ShardKey

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from accel.control.needs import DataPath
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.datapath.hints.outcomes import HintOutcome
 from accel.v1 import hint_pb2 as pb
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from accel.control.state import Object
+from accel.control.state.state import Object
 from accel.model import plain_values, quic
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from accel import __version__
-from accel.control import explanation, plans, stats, translate
+from accel.control import explanation, stats, translate
 from accel.control.gateway import Gateway
-from accel.control.plans import Plan
+from accel.control.state import plans
+from accel.control.state.plans import Plan
 from accel.errors import InvalidError
 from accel.model.backend import Backend
 from accel.model.service import Service

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from accel.control.needs import Counts, DataPath
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.datapath.encode import admitted
 from accel.model.backend import Backend
 from accel.model.placement import NextHop, PlacedService

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from accel.control import hint_store, prefix_store
-from accel.control.placement import Placement, Pool, Slot, pool_of
 from accel.control.rows import backend_of, columns, object_of, service_of, text_of
-from accel.control.state import Change, State
+from accel.control.state.placement import Placement, Pool, Slot, pool_of
+from accel.control.state.state import Change, State
 from accel.errors import ExpiredError, HostError, InvalidError
 from accel.model.backend import Backend
 from accel.model.service import Service

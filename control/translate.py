@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from accel.control.attacks import Attack
-from accel.control.state import Change
+from accel.control.state.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError
 from accel.model import message_codec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accel.control.state import State
+from accel.control.state.state import State
 from accel.errors import HostError
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from accel.control.attacks import Attack
-from accel.control.state import Change
+from accel.control.state.state import Change
 from accel.errors import LaggedError, UnreachableError
 from accel.model.placement import NextHop
 from accel.nexthop.mirror import Unresolved

@@ -16,13 +16,13 @@ from hinted import hint, key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accel.control import plans
 from accel.control.hint_book import HintBook
 from accel.control.hint_lots import Refusals
 from accel.control.hint_plan import Quotas
 from accel.control.hint_requests import Reader
 from accel.control.hint_store import HintStore
-from accel.control.state import State
+from accel.control.state import plans
+from accel.control.state.state import State
 from accel.control.store import Store
 from accel.model.backend import Backend
 from accel.model.placement import Limits

@@ -12,7 +12,7 @@ from here import Here, details_of
 from objects import backend, names, service, web
 
 from accel.control import store, watch
-from accel.control.state import Change
+from accel.control.state.state import Change
 from accel.model.address import parse_address
 from accel.model.backend import Backend
 from accel.v1 import gateway_pb2 as pb

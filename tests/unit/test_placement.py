@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from accel.control.placement import GENERATIONS, Placement, Pool, Slot, pool_of
+from accel.control.state.placement import GENERATIONS, Placement, Pool, Slot, pool_of
 from accel.errors import CapacityError
 from accel.model.placement import Limits
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from accel.control import plans
-from accel.control.plans import Plan
-from accel.control.state import State
+from accel.control.state import plans
+from accel.control.state.plans import Plan
+from accel.control.state.state import State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
 from accel.model.address import parse_address
 from accel.model.backend import Backend

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from accel.control import plans
-from accel.control.plans import Plan
-from accel.control.state import State
+from accel.control.state import plans
+from accel.control.state.plans import Plan
+from accel.control.state.state import State
 from accel.errors import CapacityError, InvalidError
 from accel.model.address import parse_address
 from accel.model.backend import Backend

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from accel.control import plans
 from accel.control import store as store_module
-from accel.control.plans import Plan
 from accel.control.rows import text_of
-from accel.control.state import Change, State
+from accel.control.state import plans
+from accel.control.state.plans import Plan
+from accel.control.state.state import Change, State
 from accel.control.store import Store
 from accel.errors import ExpiredError, HostError
 from accel.model.address import parse_address

@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import TypeVar
 
-from accel.control.state import Change, State
+from accel.control.state.state import Change, State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
 from accel.model.backend import Backend
 from accel.model.desired import check_desired

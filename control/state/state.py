@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from accel.control.placement import Placement
+from accel.control.state.placement import Placement
 from accel.errors import CapacityError, NotFoundError
 from accel.model.backend import Backend
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService

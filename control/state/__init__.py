@@ -1,0 +1,1 @@
+"""The desired state as values, and how a write changes it. Pure."""
