@@ -21,7 +21,7 @@ from accel.control.gateway import Gateway
 from accel.control.guard_keys import KeyRing, check_period, secret_beside
 from accel.control.hint_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath
-from accel.control.store import Store
+from accel.control.store.database import Store
 from accel.control.tls import tls_of
 from accel.datapath.datapath import DataPath as RealDataPath
 from accel.ebpf import capabilities

@@ -22,17 +22,17 @@ from accel.control.guards import Guards
 from accel.control.hint_book import HintBook
 from accel.control.hint_plan import Quotas
 from accel.control.hint_reports import HintReports
-from accel.control.hint_store import HintStore
 from accel.control.hinting import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
-from accel.control.prefix_store import PrefixStore
 from accel.control.prefixes import PrefixBook
 from accel.control.samples_kept import KeptSamples
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
-from accel.control.store import Store
+from accel.control.store.database import Store
+from accel.control.store.hint_log import HintStore
+from accel.control.store.prefixes import PrefixStore
 from accel.control.watch import Event, Hub, Watcher
 from accel.ebpf.links import Attachment
 from accel.errors import AccelError, HostError

@@ -24,9 +24,9 @@ from accel.control.hint_plan import Clock, Quotas, Removal, Setting
 from accel.control.hint_replay import replay
 from accel.control.hint_requests import Reader
 from accel.control.hint_shown import Shown
-from accel.control.hint_store import HintStore
 from accel.control.hint_watch import HintHub
 from accel.control.state.state import State
+from accel.control.store.hint_log import HintStore
 from accel.datapath.hints.pushed import Pushed
 from accel.errors import AccelError
 from accel.model.hints import Kind

@@ -11,8 +11,8 @@ from accel.control.hint_callers import Callers
 from accel.control.hint_owners import Owners, numbers_of
 from accel.control.hint_prefixes import PrefixHint, PrefixHints
 from accel.control.hint_replay import snapshot
-from accel.control.hint_rows import Row, Said, pack_prefixes, pack_times
 from accel.control.hint_shown import Shown, prefix_line
+from accel.control.store.hint_rows import Row, Said, pack_prefixes, pack_times
 from accel.datapath.encode import Words
 from accel.datapath.hints.pushed import Pushed, until_and_end
 from accel.datapath.hints.table import PRESENT, Places

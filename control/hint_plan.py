@@ -14,7 +14,7 @@ from accel.control.hint_lots import Refusals, Step, Target, Wish
 from accel.control.hint_owners import Owners
 from accel.control.hint_prefixes import PrefixHints
 from accel.control.hint_quota import Room, refused
-from accel.control.hint_rows import Row, Said, pack, pack_prefixes
+from accel.control.store.hint_rows import Row, Said, pack, pack_prefixes
 from accel.datapath.encode import Words
 from accel.datapath.hints.pushed import Pushed, times_of, word_of
 from accel.datapath.hints.table import Places, first_and_last

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.control.hint_owners import numbers_of
-from accel.control.hint_rows import (
+from accel.control.store.hint_rows import (
     Row,
     Said,
     clients_of,

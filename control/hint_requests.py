@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from accel.control.hint_lots import Lot, Refusals, Step, Target, Wish
-from accel.control.hint_rows import unpack
 from accel.control.state.state import State
+from accel.control.store.hint_rows import unpack
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.model.address import parse_address
 from accel.model.hints import LONGEST

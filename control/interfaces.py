@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from accel.control.event_log import log_attachment
 from accel.control.needs import DataPath
-from accel.control.store import Store
+from accel.control.store.database import Store
 from accel.ebpf.links import Attachment
 from accel.errors import AccelError, NotFoundError
 

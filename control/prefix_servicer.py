@@ -10,7 +10,7 @@ import numpy as np
 
 from accel.config.prefix_text import Listed, Reader, each_once
 from accel.control.gateway import Gateway
-from accel.control.prefix_store import Stored, key_of
+from accel.control.store.prefixes import Stored, key_of
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.prefix import GREATEST_COMMENT, GREATEST_TTL, parse_prefix

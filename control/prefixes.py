@@ -17,7 +17,7 @@ import numpy as np
 
 from accel.config.prefix_text import Listed
 from accel.control.needs import DataPath
-from accel.control.prefix_store import PrefixStore, Stored
+from accel.control.store.prefixes import PrefixStore, Stored
 from accel.datapath.maps import CONSTANTS
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.model.address import Address

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from accel.control import server
 from accel.control.gateway import Gateway
 from accel.control.hint_plan import Quotas
-from accel.control.store import Store
+from accel.control.store.database import Store
 from accel.model.address import Address
 from accel.model.placement import Limits
 from accel.v1 import gateway_pb2_grpc

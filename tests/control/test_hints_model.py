@@ -20,10 +20,10 @@ from accel.control.hint_book import HintBook
 from accel.control.hint_lots import Refusals
 from accel.control.hint_plan import Quotas
 from accel.control.hint_requests import Reader
-from accel.control.hint_store import HintStore
 from accel.control.state import plans
 from accel.control.state.state import State
-from accel.control.store import Store
+from accel.control.store.database import Store
+from accel.control.store.hint_log import HintStore
 from accel.model.backend import Backend
 from accel.model.placement import Limits
 from accel.model.service import Protocol, Service

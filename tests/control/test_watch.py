@@ -11,8 +11,9 @@ import pytest
 from here import Here, details_of
 from objects import backend, names, service, web
 
-from accel.control import store, watch
+from accel.control import watch
 from accel.control.state.state import Change
+from accel.control.store import database
 from accel.model.address import parse_address
 from accel.model.backend import Backend
 from accel.v1 import gateway_pb2 as pb
@@ -82,7 +83,7 @@ def test_a_resumed_watch_tells_the_same_as_one_that_never_stopped(here: Here) ->
 def test_a_revision_that_is_not_kept_is_out_of_range(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "LOG_LENGTH", 3)
+    monkeypatch.setattr(database, "LOG_LENGTH", 3)
     here.stub.Apply(web())
     here.stub.UpdateBackend(pb.UpdateBackendRequest(backend=backend(weight=9)))
     with watching(here, 2) as stream:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.control import hint_rows
 from accel.control.hint_callers import Callers, caller_of
 from accel.control.hint_owners import Owners
 from accel.control.hint_quota import Room, refused
 from accel.control.hint_replay import replay, snapshot
-from accel.control.hint_rows import Row, Said
 from accel.control.hint_shown import text_of
+from accel.control.store import hint_rows
+from accel.control.store.hint_rows import Row, Said
 from accel.datapath.hints.client_keys import ClientKeys
 from accel.datapath.hints.table import HintTable, first_and_last
 from accel.errors import InvalidError

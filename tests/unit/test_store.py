@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from accel.control import store as store_module
-from accel.control.rows import text_of
 from accel.control.state import plans
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
-from accel.control.store import Store
+from accel.control.store import database as store_module
+from accel.control.store.database import Store
+from accel.control.store.objects import text_of
 from accel.errors import ExpiredError, HostError
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from accel.control import hint_store, prefix_store
-from accel.control.rows import backend_of, columns, object_of, service_of, text_of
 from accel.control.state.placement import Placement, Pool, Slot, pool_of
 from accel.control.state.state import Change, State
+from accel.control.store import hint_log, prefixes
+from accel.control.store.objects import backend_of, columns, object_of, service_of, text_of
 from accel.errors import ExpiredError, HostError, InvalidError
 from accel.model.backend import Backend
 from accel.model.service import Service
@@ -58,7 +58,7 @@ _HINTS = """
 ALTER TABLE services ADD COLUMN hints TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE backends ADD COLUMN server_ids TEXT NOT NULL DEFAULT '{}';
 """
-_STEPS = (_FIRST, _GUARDS, prefix_store.SCHEMA, _HINTS, hint_store.SCHEMA)
+_STEPS = (_FIRST, _GUARDS, prefixes.SCHEMA, _HINTS, hint_log.SCHEMA)
 """What makes a file of each schema version of one of the version before; 0 is a new one."""
 SCHEMA_VERSION = len(_STEPS)
 _SERVICE = "name, address, port, protocol, ring_size, revision, guard, hints, number, generation"
@@ -77,7 +77,7 @@ class Store:
         try:
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=prefix_store.WAIT
+                path, isolation_level=None, check_same_thread=False, timeout=prefixes.WAIT
             )
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -236,7 +236,7 @@ class Store:
     def _write_objects(self, changes: Sequence[Change], placement: Placement) -> None:
         indices, numbers = placement.services.taken, placement.backends.taken
         gone = [change.subject for change in changes if change.after is None]
-        hint_store.backends_gone(self._db, (b.key for b in gone if isinstance(b, Backend)))
+        hint_log.backends_gone(self._db, (b.key for b in gone if isinstance(b, Backend)))
         made = [change.after for change in changes if change.after is not None]
         self._db.executemany(
             "DELETE FROM backends WHERE service = ? AND name = ?",

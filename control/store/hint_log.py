@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from accel.control.hint_rows import Row, Said
-from accel.control.prefix_store import WAIT
+from accel.control.store.hint_rows import Row, Said
+from accel.control.store.prefixes import WAIT
 from accel.errors import HostError
 
 SCHEMA = """
