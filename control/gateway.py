@@ -13,12 +13,13 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from accel.control.attacks import Attack
 from accel.control.event_log import log_attacks, log_changes, log_hops
-from accel.control.guard_keys import KeyRing
-from accel.control.guard_needs import HostNeeds
-from accel.control.guard_ticker import GuardTicker
-from accel.control.guards import Guards
+from accel.control.guard.guards import Guards
+from accel.control.guard.keys import KeyRing
+from accel.control.guard.monitor import Attack
+from accel.control.guard.requirements import HostNeeds
+from accel.control.guard.samples import KeptSamples
+from accel.control.guard.ticker import GuardTicker
 from accel.control.hint_book import HintBook
 from accel.control.hint_plan import Quotas
 from accel.control.hint_reports import HintReports
@@ -27,7 +28,6 @@ from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
 from accel.control.prefixes import PrefixBook
-from accel.control.samples_kept import KeptSamples
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
 from accel.control.store.database import Store

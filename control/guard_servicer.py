@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from accel.control.attacks import Seen
 from accel.control.gateway import Gateway
-from accel.control.guards import Standing
+from accel.control.guard.guards import Standing
+from accel.control.guard.monitor import Seen
+from accel.control.guard.top_sources import address_of
 from accel.control.state.state import State
 from accel.control.stats import counts_of
-from accel.control.top_sources import address_of
 from accel.datapath.guard.counts import Counted
 from accel.errors import InvalidError
 from accel.model import message_codec

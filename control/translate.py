@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from accel.control.attacks import Attack
+from accel.control.guard.monitor import Attack
 from accel.control.state.state import Change
 from accel.control.watch import Event
 from accel.errors import InvalidError

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from accel.control.attacks import Attack
+from accel.control.guard.monitor import Attack
 from accel.control.state.state import Change
 from accel.errors import LaggedError, UnreachableError
 from accel.model.placement import NextHop

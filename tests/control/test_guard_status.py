@@ -10,7 +10,8 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
-from accel.control import guard_ticker, translate
+from accel.control import translate
+from accel.control.guard import ticker
 from accel.datapath.encode import address_bytes
 from accel.datapath.guard.actions import Level, Rule
 from accel.datapath.guard.counts import Counted
@@ -68,7 +69,7 @@ class Driver:
 
 @pytest.fixture(autouse=True)
 def no_ticks_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_ticker, "TICK", 3600.0)
+    monkeypatch.setattr(ticker, "TICK", 3600.0)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from objects_of_guards import placed
 
-from accel.control import attack
-from accel.control.attack import Alarm, Thresholds, step, thresholds_of
-from accel.control.attacks import Attack, Attacks
-from accel.control.guard_rates import SHORT, GuardRates
+from accel.control.guard import detector
+from accel.control.guard.detector import Alarm, Thresholds, step, thresholds_of
+from accel.control.guard.monitor import Attack, Attacks
+from accel.control.guard.rates import SHORT, GuardRates
 from accel.datapath.guard.counts import Counted
 from accel.model.guard import Guard, Policy
 
@@ -22,7 +22,7 @@ TICK = 0.1
 FIRM = np.zeros(1, np.bool_)
 
 
-def row(**counts: float) -> attack.Floats:
+def row(**counts: float) -> detector.Floats:
     found = np.zeros((1, len(Counted)))
     for name, value in counts.items():
         found[0, Counted[name]] = value
@@ -92,27 +92,27 @@ def test_thresholds_by_default_and_learned() -> None:
     ],
 )
 def test_excess(counts: dict[str, float], excess: float) -> None:
-    assert attack.excess_of(row(**counts), FIRM)[0] == excess
+    assert detector.excess_of(row(**counts), FIRM)[0] == excess
 
 
 def test_flows_that_a_new_data_path_does_not_know_are_no_strays() -> None:
     settling = ~FIRM
     many = row(SYN=1000, NEW=500_000)
-    assert attack.excess_of(many, settling)[0] == 0
-    assert attack.total_of(many, settling)[0] == 2000
-    assert attack.excess_of(row(SYN=50_000, NEW=1000), settling)[0] == 49_000
+    assert detector.excess_of(many, settling)[0] == 0
+    assert detector.total_of(many, settling)[0] == 2000
+    assert detector.excess_of(row(SYN=50_000, NEW=1000), settling)[0] == 49_000
 
 
 @given(
     st.floats(0, 1e6),
     st.floats(0, 1e6),
     st.floats(0.1, 10),
-    st.sampled_from([0.0, *attack.DOUBLES_IN.values()]),
+    st.sampled_from([0.0, *detector.DOUBLES_IN.values()]),
 )
 def test_what_is_learned_grows_slowly_unless_it_is_proven(
     quiet: float, total: float, seconds: float, doubles_in: float
 ) -> None:
-    after = attack.learn(quiet, total, seconds=seconds, doubles_in=doubles_in, base=10_000)
+    after = detector.learn(quiet, total, seconds=seconds, doubles_in=doubles_in, base=10_000)
     assert after <= max(quiet, total)
     assert after >= 0.999 * quiet
     if not doubles_in:
@@ -125,11 +125,11 @@ def test_a_flood_that_grows_is_no_lesson() -> None:
     for policy, quiet in ((Policy.AUTO, 40_000), (Policy.MONITOR, 80_000)):
         learned = 20_000.0
         for _ in range(3600):
-            learned = attack.learn(
+            learned = detector.learn(
                 learned,
                 10 * learned,
                 seconds=1,
-                doubles_in=attack.DOUBLES_IN[policy],
+                doubles_in=detector.DOUBLES_IN[policy],
                 base=10_000,
             )
         assert learned == pytest.approx(quiet, rel=0.01)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.control.guard_keys import RECONNECT, KeyRing, check_period, secret_beside
+from accel.control.guard.keys import RECONNECT, KeyRing, check_period, secret_beside
 from accel.datapath.guard.maps import GuardKeys
 from accel.errors import HostError, InvalidError
 from accel.model import guard_secret

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from objects_of_guards import placed
 
-from accel.control.stances import Phase, least_mtu, stance_of
+from accel.control.guard.actions import Phase, least_mtu, stance_of
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.control.samples_kept import KEPT, KeptSamples
-from accel.control.top_sources import (
+from accel.control.guard.samples import KEPT, KeptSamples
+from accel.control.guard.top_sources import (
     AT_ONCE,
     SERVICES,
     SLOTS,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from accel.control.guard.top_sources import Source, TopSources
 from accel.control.needs import DataPath
-from accel.control.top_sources import Source, TopSources
 from accel.datapath.samples import SAMPLE, Samples
 
 KEPT = 1024  # samples, of all services

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from accel.control import attack
-from accel.control.attack import Alarm, Floats, Thresholds
-from accel.control.guard_rates import LONG, SHORT, GuardRates
+from accel.control.guard import detector
+from accel.control.guard.detector import Alarm, Floats, Thresholds
+from accel.control.guard.rates import LONG, SHORT, GuardRates
 from accel.datapath.guard.counts import Counted, Counts, Selection
 from accel.model.guard import Policy
 from accel.model.placement import PlacedService
@@ -119,13 +119,13 @@ class Attacks:
         settling = np.array([name in self._settling], np.bool_)
         return Seen(
             rates=rates[0],
-            excess=float(attack.excess_of(rates, settling)[0]),
-            total=float(attack.total_of(rates, settling)[0]),
+            excess=float(detector.excess_of(rates, settling)[0]),
+            total=float(detector.total_of(rates, settling)[0]),
         )
 
     def thresholds(self, service: Service) -> Thresholds:
         """Those that hold now."""
-        return attack.thresholds_of(service.guard, self.quiet.get(service.name, 0.0))
+        return detector.thresholds_of(service.guard, self.quiet.get(service.name, 0.0))
 
     def _think(self) -> None:
         """Thresholds follow from what is configured and what was learned."""
@@ -139,12 +139,12 @@ class Attacks:
         settling: npt.NDArray[np.bool_] = np.zeros(len(rates), np.bool_)
         if self._settling:
             settling = np.array([name in self._settling for name in self._rates.names], np.bool_)
-        return attack.excess_of(rates, settling), attack.total_of(rates, settling)
+        return detector.excess_of(rates, settling), detector.total_of(rates, settling)
 
     def _step(self, i: int, excess: float, total: float, now: float) -> Attack | None:
         name, guard = self._rates.names[i], self._rates.services[i].service.guard
         before = self._alarms.get(name, Alarm())
-        after = attack.step(
+        after = detector.step(
             before,
             excess=excess,
             total=total,
@@ -179,11 +179,11 @@ class Attacks:
                 continue
             policy = placed.service.guard.policy
             answering = policy is Policy.ALWAYS or (policy is Policy.AUTO and alarm)
-            self.quiet[name] = attack.learn(
+            self.quiet[name] = detector.learn(
                 self.quiet.get(name, 0.0),
                 float(total[i]),
                 seconds=seconds,
-                doubles_in=0.0 if answering else attack.DOUBLES_IN[policy],
+                doubles_in=0.0 if answering else detector.DOUBLES_IN[policy],
                 base=limits.on,
             )
         self._think()

@@ -7,12 +7,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from accel.control.attacks import Attack
-from accel.control.guard_keys import KeyRing
-from accel.control.guards import Guards
+from accel.control.guard.guards import Guards
+from accel.control.guard.keys import KeyRing
+from accel.control.guard.monitor import Attack
+from accel.control.guard.samples import KeptSamples
 from accel.control.hint_reports import HintReports
 from accel.control.needs import DataPath
-from accel.control.samples_kept import KeptSamples
 from accel.errors import AccelError
 
 TICK = 0.1  # seconds

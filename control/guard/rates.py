@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from accel.control.attack import Floats
+from accel.control.guard.detector import Floats
 from accel.datapath.guard.counts import Counted, Counts, Selection
 from accel.model.placement import PlacedService
 

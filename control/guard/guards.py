@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from accel.control.attack import Thresholds
-from accel.control.attacks import SETTLE, Attack, Attacks, Seen
-from accel.control.guard_needs import HostNeeds, uses_host
+from accel.control.guard.actions import GRACE, Phase, stance_of
+from accel.control.guard.detector import Thresholds
+from accel.control.guard.monitor import SETTLE, Attack, Attacks, Seen
+from accel.control.guard.requirements import HostNeeds, uses_host
 from accel.control.needs import DataPath
-from accel.control.stances import GRACE, Phase, stance_of
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.model.guard import Guard, Policy
 from accel.model.placement import PlacedService

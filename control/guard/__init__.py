@@ -1,0 +1,1 @@
+"""The guard of each service: detects attacks, chooses its action, rolls its keys."""
