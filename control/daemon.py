@@ -19,7 +19,7 @@ from accel.control import bpffs, files, journal
 from accel.control.files import Locks
 from accel.control.gateway import Gateway
 from accel.control.guard.keys import KeyRing, check_period, secret_beside
-from accel.control.hint_plan import quotas_of
+from accel.control.hints.pushed.put_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store.database import Store
 from accel.control.tls import tls_of

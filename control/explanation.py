@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accel.control import hint_known, translate
+from accel.control import translate
+from accel.control.hints import client_lookup
 from accel.control.needs import DataPath
 from accel.control.state.state import State
 from accel.datapath import frame
@@ -84,7 +85,7 @@ def answer(
         with contextlib.suppress(OSError):
             interface = socket.if_indextoname(outcome.ifindex)
     asked = _asked(outcome, question, data_path)
-    known = hint_known.known(asked, service) if asked and service else []
+    known = client_lookup.known(asked, service) if asked and service else []
     listed = data_path.lookup_prefix(question.client) if question.client and service else None
     return gateway_pb2.ExplainResponse(
         verdict=outcome.verdict.label,
@@ -106,7 +107,7 @@ def answer(
             asked=asked,
         ),
         outcome=outcome.hint.label if outcome.hint else "",
-        hints=[*hint_known.of_outcome(outcome, backend), *known],
+        hints=[*client_lookup.of_outcome(outcome, backend), *known],
     )
 
 

@@ -20,10 +20,10 @@ from accel.control.guard.monitor import Attack
 from accel.control.guard.requirements import HostNeeds
 from accel.control.guard.samples import KeptSamples
 from accel.control.guard.ticker import GuardTicker
-from accel.control.hint_book import HintBook
-from accel.control.hint_plan import Quotas
-from accel.control.hint_reports import HintReports
-from accel.control.hinting import Hinting
+from accel.control.hints.pushed.put_plan import Quotas
+from accel.control.hints.pushed.service import HintBook
+from accel.control.hints.reports import HintReports
+from accel.control.hints.settings import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops

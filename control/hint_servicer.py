@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from accel.control import hint_report_message, hint_stats, translate, warmth
+from accel.control import translate
+from accel.control.hints import report_message, stats, warmth
 from accel.control.pushed_servicer import PushedServicer
 from accel.control.state import plans
 from accel.errors import InvalidError
@@ -22,7 +23,7 @@ class HintServicer(PushedServicer):
 
     async def GetHintReport(self, request: Any, context: Any) -> Any:
         gateway = self._gateway
-        return hint_report_message.answer(
+        return report_message.answer(
             request.service, gateway.state, gateway.reports, reset=request.reset
         )
 
@@ -54,7 +55,7 @@ class HintServicer(PushedServicer):
             taken = state.placement.services.taken
             names = [name for name in sorted(taken) if not hinting.use(taken[name].number).idle]
         return await asyncio.to_thread(
-            hint_stats.collect, state, self._gateway.data_path, names, self._book.counts
+            stats.collect, state, self._gateway.data_path, names, self._book.counts
         )
 
     async def ReportWarm(self, request_iterator: AsyncIterator[Any], context: Any) -> Any:

@@ -7,12 +7,12 @@ import re
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 
-from accel.control import hint_known
 from accel.control.gateway import Gateway
-from accel.control.hint_book import Applied
-from accel.control.hint_callers import caller_of
-from accel.control.hint_shown import Line, Shown
-from accel.control.hint_watch import What
+from accel.control.hints import client_lookup
+from accel.control.hints.pushed.callers import caller_of
+from accel.control.hints.pushed.page import Line, Shown
+from accel.control.hints.pushed.service import Applied
+from accel.control.hints.pushed.watch import What
 from accel.errors import InvalidError
 from accel.explain.hints import Asked
 from accel.model.address import parse_address
@@ -66,7 +66,7 @@ class PushedServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
                 held_out=gateway.data_path.hints.held_out(placed.index, client),
             )
             return pb.LookUpHintsResponse(
-                hints=hint_known.known(asked, placed), holdout=asked.held_out
+                hints=client_lookup.known(asked, placed), holdout=asked.held_out
             )
 
         return await gateway.exclusively(look)

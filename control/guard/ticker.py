@@ -11,7 +11,7 @@ from accel.control.guard.guards import Guards
 from accel.control.guard.keys import KeyRing
 from accel.control.guard.monitor import Attack
 from accel.control.guard.samples import KeptSamples
-from accel.control.hint_reports import HintReports
+from accel.control.hints.reports import HintReports
 from accel.control.needs import DataPath
 from accel.errors import AccelError
 

@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 
 from accel.control import server
 from accel.control.gateway import Gateway
-from accel.control.hint_plan import Quotas
+from accel.control.hints.pushed.put_plan import Quotas
 from accel.control.store.database import Store
 from accel.model.address import Address
 from accel.model.placement import Limits

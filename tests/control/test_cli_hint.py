@@ -18,7 +18,7 @@ from objects import web
 from accel.cli import connect
 from accel.cli.main import main
 from accel.config.hint_text import HINTS, Reader, lines_of
-from accel.control.hint_plan import Quotas
+from accel.control.hints.pushed.put_plan import Quotas
 from accel.datapath.hints.admission import Candidate, Refusal
 from accel.datapath.hints.values import Seen, Standing
 from accel.model.hints import Kind

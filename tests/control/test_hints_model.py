@@ -16,10 +16,10 @@ from hinted import hint, key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accel.control.hint_book import HintBook
-from accel.control.hint_lots import Refusals
-from accel.control.hint_plan import Quotas
-from accel.control.hint_requests import Reader
+from accel.control.hints.pushed.batches import Refusals
+from accel.control.hints.pushed.put_plan import Quotas
+from accel.control.hints.pushed.requests import Reader
+from accel.control.hints.pushed.service import HintBook
 from accel.control.state import plans
 from accel.control.state.state import State
 from accel.control.store.database import Store

@@ -10,8 +10,8 @@ from here import Here
 from hinted import apply, batch, errors, everything, hint, key, listed, refusal, stub
 from objects import backend, service, web
 
-from accel.control import hint_requests
-from accel.control.hint_plan import Quotas
+from accel.control.hints.pushed import requests as hint_requests
+from accel.control.hints.pushed.put_plan import Quotas
 from accel.model.hints import UNUSED, Kind
 from accel.model.placement import Limits
 from accel.v1 import gateway_pb2, model_pb2

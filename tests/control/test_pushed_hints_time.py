@@ -16,7 +16,8 @@ from here import Here
 from hinted import apply, batch, everything, hint, key, listed, stub
 from objects import backend, service, web
 
-from accel.control import hint_book, hint_watch
+from accel.control.hints.pushed import service as hint_book
+from accel.control.hints.pushed import watch
 from accel.datapath.hints.values import Clients
 from accel.model.hints import Kind
 from accel.model.placement import Limits
@@ -133,7 +134,7 @@ def test_watchers_are_told(placed: Here) -> None:
 
 
 def test_a_watcher_that_lags_is_dropped(placed: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hint_watch, "QUEUE_LENGTH", 100)
+    monkeypatch.setattr(watch, "QUEUE_LENGTH", 100)
     seen = Watching(placed)
 
     def flood() -> None:
@@ -143,7 +144,7 @@ def test_a_watcher_that_lags_is_dropped(placed: Here, monkeypatch: pytest.Monkey
             placed.gateway.hints._ledger.held.places(), ()
         )
         for _ in range(3):
-            hub.publish([hint_watch.News(what=hint_watch.What.SET, hints=shown)])
+            hub.publish([watch.News(what=watch.What.SET, hints=shown)])
 
     apply(placed, batch(f"10.3.0.{n}" for n in range(60)))
     assert len(seen.next()[1]) == 60

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.control.hint_callers import Callers, caller_of
-from accel.control.hint_owners import Owners
-from accel.control.hint_quota import Room, refused
-from accel.control.hint_replay import replay, snapshot
-from accel.control.hint_shown import text_of
+from accel.control.hints.pushed.callers import Callers, caller_of
+from accel.control.hints.pushed.ownership import Owners
+from accel.control.hints.pushed.page import text_of
+from accel.control.hints.pushed.quota import Room, refused
+from accel.control.hints.pushed.replay import replay, snapshot
 from accel.control.store import hint_rows
 from accel.control.store.hint_rows import Row, Said
 from accel.datapath.hints.client_keys import ClientKeys
@@ -191,7 +191,7 @@ def test_who_calls() -> None:
 
 
 def test_numbers_of_callers_are_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accel.control.hint_callers.CALLERS", 4)
+    monkeypatch.setattr("accel.control.hints.pushed.callers.CALLERS", 4)
     idle: set[int] = set()
     callers = Callers(idle.__contains__)
     assert [callers.number(name) for name in ("a", "b", "c", "a")] == [1, 2, 3, 1]

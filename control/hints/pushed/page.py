@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accel.control.hint_owners import numbers_of
-from accel.control.hint_prefixes import PrefixHint
+from accel.control.hints.pushed.ownership import numbers_of
+from accel.control.hints.pushed.prefix_entries import PrefixHint
 from accel.datapath.encode import Words
 from accel.datapath.maps import CONSTANTS
 

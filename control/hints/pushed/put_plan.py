@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accel.control.hint_columns import Columns, caller_full, full, service_full
-from accel.control.hint_lots import Refusals, Step, Target, Wish
-from accel.control.hint_owners import Owners
-from accel.control.hint_prefixes import PrefixHints
-from accel.control.hint_quota import Room, refused
+from accel.control.hints.pushed.batches import Refusals, Step, Target, Wish
+from accel.control.hints.pushed.columns import Columns, caller_full, full, service_full
+from accel.control.hints.pushed.ownership import Owners
+from accel.control.hints.pushed.prefix_entries import PrefixHints
+from accel.control.hints.pushed.quota import Room, refused
 from accel.control.store.hint_rows import Row, Said, pack, pack_prefixes
 from accel.datapath.encode import Words
 from accel.datapath.hints.pushed import Pushed, times_of, word_of

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from accel.control.hint_replay import Whose
+from accel.control.hints.pushed.replay import Whose
 from accel.datapath.hints.prefix_hints import prefix_key
 from accel.datapath.hints.pushed import PrefixMap, word_of
 from accel.datapath.maps import defines

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from accel.control.hint_lots import Lot, Refusals, Step, Target, Wish
+from accel.control.hints.pushed.batches import Lot, Refusals, Step, Target, Wish
 from accel.control.state.state import State
 from accel.control.store.hint_rows import unpack
 from accel.errors import AccelError, InvalidError, NotFoundError

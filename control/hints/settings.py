@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from accel.control.hint_reports import HintReports
+from accel.control.hints.reports import HintReports
 from accel.control.needs import DataPath
 from accel.errors import AccelError
 from accel.model.hints import NOTHING, UNUSED, HintUse, Kind

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accel.control.hint_owners import numbers_of
+from accel.control.hints.pushed.ownership import numbers_of
 from accel.control.store.hint_rows import (
     Row,
     Said,

@@ -7,7 +7,7 @@ import enum
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
-from accel.control.hint_shown import Shown
+from accel.control.hints.pushed.page import Shown
 from accel.errors import LaggedError, UnreachableError
 
 QUEUE_LENGTH = 250_000  # hints that may wait for one watcher, beside those of one step

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from accel.control.hint_ledger import Ledger
-from accel.control.hint_lots import Refusals, Step
-from accel.control.hint_plan import Clock, Quotas, Removal, Setting
-from accel.control.hint_replay import replay
-from accel.control.hint_requests import Reader
-from accel.control.hint_shown import Shown
-from accel.control.hint_watch import HintHub
+from accel.control.hints.pushed.batches import Refusals, Step
+from accel.control.hints.pushed.page import Shown
+from accel.control.hints.pushed.put_plan import Clock, Quotas, Removal, Setting
+from accel.control.hints.pushed.replay import replay
+from accel.control.hints.pushed.requests import Reader
+from accel.control.hints.pushed.table_writer import Ledger
+from accel.control.hints.pushed.watch import HintHub
 from accel.control.state.state import State
 from accel.control.store.hint_log import HintStore
 from accel.datapath.hints.pushed import Pushed

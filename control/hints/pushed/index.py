@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from accel.control.hint_callers import Callers
-from accel.control.hint_owners import Owners, numbers_of
-from accel.control.hint_prefixes import PrefixHint, PrefixHints
-from accel.control.hint_replay import snapshot
-from accel.control.hint_shown import Shown, prefix_line
+from accel.control.hints.pushed.callers import Callers
+from accel.control.hints.pushed.ownership import Owners, numbers_of
+from accel.control.hints.pushed.page import Shown, prefix_line
+from accel.control.hints.pushed.prefix_entries import PrefixHint, PrefixHints
+from accel.control.hints.pushed.replay import snapshot
 from accel.control.store.hint_rows import Row, Said, pack_prefixes, pack_times
 from accel.datapath.encode import Words
 from accel.datapath.hints.pushed import Pushed, until_and_end

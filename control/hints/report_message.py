@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accel.control.hint_reports import Group, HintReports, Report
+from accel.control.hints.reports import Group, HintReports, Report
 from accel.control.state.state import State
 from accel.errors import HostError
 from accel.model.confidence import Values

@@ -1,6 +1,6 @@
 """The pushed hints in the data path's maps, and beside them whose they are.
 
-A step of a request is planned (accel.control.hint_plan), stored by whoever calls, and then done
+A step of a request is planned (accel.control.hints.pushed.put_plan), stored by whoever calls, and then done
 here. What goes of itself, since it has ended, is noticed as well.
 """
 
@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from accel.control.hint_held import Held
-from accel.control.hint_plan import Clock, Planner, Quotas, Removal, Setting
-from accel.control.hint_prefixes import PrefixHint
-from accel.control.hint_replay import Kept, Whose
-from accel.control.hint_watch import News, What
+from accel.control.hints.pushed.index import Held
+from accel.control.hints.pushed.prefix_entries import PrefixHint
+from accel.control.hints.pushed.put_plan import Clock, Planner, Quotas, Removal, Setting
+from accel.control.hints.pushed.replay import Kept, Whose
+from accel.control.hints.pushed.watch import News, What
 from accel.datapath.encode import Words
 from accel.datapath.hints.pushed import Pushed, times_of, word_of
 from accel.datapath.hints.table import PRESENT, Places, first_and_last

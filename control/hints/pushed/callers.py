@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from accel.control.hint_owners import CALLERS
+from accel.control.hints.pushed.ownership import CALLERS
 from accel.errors import InvalidError
 
 LOCAL = "local"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from accel.control.hint_lots import ERRORS, Entries, Lot, Refusal, Refusals
+from accel.control.hints.pushed.batches import ERRORS, Entries, Lot, Refusal, Refusals
 from accel.datapath.encode import Words
 from accel.datapath.hints.table import Places
 from accel.errors import CapacityError

@@ -1,0 +1,1 @@
+"""Connection-reuse hints: settings of services, reports of what they bring, warm connections."""
