@@ -27,7 +27,7 @@ from accel.control.hints.settings import Hinting
 from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
-from accel.control.prefixes import PrefixBook
+from accel.control.prefixes.book import PrefixBook
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
 from accel.control.store.database import Store

@@ -1,0 +1,1 @@
+"""Allowed and denied prefixes: checked, stored, and written to the data path."""
