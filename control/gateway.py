@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from accel.control.event_log import log_attacks, log_changes, log_hops
 from accel.control.guard.guards import Guards
 from accel.control.guard.keys import KeyRing
 from accel.control.guard.monitor import Attack
@@ -28,12 +27,13 @@ from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
 from accel.control.next_hops import Moves, NextHops
 from accel.control.prefixes.book import PrefixBook
+from accel.control.report.event_log import log_attacks, log_changes, log_hops
+from accel.control.report.watch import Event, Hub, Watcher
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
 from accel.control.store.database import Store
 from accel.control.store.hint_log import HintStore
 from accel.control.store.prefixes import PrefixStore
-from accel.control.watch import Event, Hub, Watcher
 from accel.ebpf.links import Attachment
 from accel.errors import AccelError, HostError
 from accel.model.address import Address

@@ -9,8 +9,8 @@ from accel.control.gateway import Gateway
 from accel.control.guard.guards import Standing
 from accel.control.guard.monitor import Seen
 from accel.control.guard.top_sources import address_of
+from accel.control.report.stats import counts_of
 from accel.control.state.state import State
-from accel.control.stats import counts_of
 from accel.datapath.guard.counts import Counted
 from accel.errors import InvalidError
 from accel.model import message_codec

@@ -6,8 +6,8 @@ import logging
 import socket
 from collections.abc import Iterable
 
-from accel.control.event_log import log_attachment
 from accel.control.needs import DataPath
+from accel.control.report.event_log import log_attachment
 from accel.control.store.database import Store
 from accel.ebpf.links import Attachment
 from accel.errors import AccelError, NotFoundError

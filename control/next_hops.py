@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from accel.control.event_log import log_path_mtus, log_unresolved
 from accel.control.needs import Follower, MakeFollower
+from accel.control.report.event_log import log_path_mtus, log_unresolved
 from accel.control.state.state import Change
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from accel import __version__
-from accel.control import explanation, stats, translate
+from accel.control import translate
 from accel.control.gateway import Gateway
+from accel.control.report import explanation, stats
 from accel.control.state import plans
 from accel.control.state.plans import Plan
 from accel.errors import InvalidError

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from accel.control.guard.monitor import Attack
+from accel.control.report.watch import Event
 from accel.control.state.state import Change
-from accel.control.watch import Event
 from accel.errors import InvalidError
 from accel.model import message_codec
 from accel.model.address import Address, parse_address

@@ -11,7 +11,7 @@ import pytest
 from here import Here, details_of
 from objects import backend, names, service, web
 
-from accel.control import watch
+from accel.control.report import watch
 from accel.control.state.state import Change
 from accel.control.store import database
 from accel.model.address import parse_address
