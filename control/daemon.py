@@ -17,7 +17,7 @@ from typing import Any
 from accel import __version__
 from accel.control import bpffs, files, journal
 from accel.control.files import Locks
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.guard.keys import KeyRing, check_period, secret_beside
 from accel.control.hints.pushed.put_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath

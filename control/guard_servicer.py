@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.guard.guards import Standing
 from accel.control.guard.monitor import Seen
 from accel.control.guard.top_sources import address_of

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.errors import UnreachableError
 from accel.model.guard_secret import COOKIE, GENERATIONS, derive_key, key_bytes
 from accel.v1 import keys_pb2 as pb

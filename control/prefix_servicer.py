@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from accel.config.prefix_text import Listed, Reader, each_once
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.store.prefixes import Stored, key_of
 from accel.errors import InvalidError
 from accel.model.address import parse_address

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.hints import client_lookup
 from accel.control.hints.pushed.callers import caller_of
 from accel.control.hints.pushed.page import Line, Shown

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.guard_servicer import GuardServicer
 from accel.control.hint_servicer import HintServicer
 from accel.control.key_servicer import KeyServicer

@@ -10,7 +10,7 @@ from typing import Any
 
 from accel import __version__
 from accel.control import translate
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.report import explanation, stats
 from accel.control.state import plans
 from accel.control.state.plans import Plan

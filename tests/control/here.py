@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from accel.control import server
-from accel.control.gateway import Gateway
+from accel.control.gateway.gateway import Gateway
 from accel.control.hints.pushed.put_plan import Quotas
 from accel.control.store.database import Store
 from accel.model.address import Address

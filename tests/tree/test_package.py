@@ -106,7 +106,7 @@ def test_commands_and_daemon_start(python: Path) -> None:
 def test_everything_is_imported_from_where_it_was_installed(python: Path) -> None:
     folder = python.parent.parent
     code = (
-        "import accel.datapath.steering._maglev, accel.control.daemon, accel.control.gateway, accel.v1.gateway_pb2;"
+        "import accel.datapath.steering._maglev, accel.control.daemon, accel.control.gateway.gateway, accel.v1.gateway_pb2;"
         "from accel.ebpf.source import BPF_DIR;"
         "print(accel.__file__, accel.datapath.steering._maglev.__file__, accel.control.daemon.__file__,"
         "BPF_DIR / 'gateway.c')"

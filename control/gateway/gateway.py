@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from accel.control.gateway.interfaces import Interfaces
+from accel.control.gateway.next_hops import Moves, NextHops
 from accel.control.guard.guards import Guards
 from accel.control.guard.keys import KeyRing
 from accel.control.guard.monitor import Attack
@@ -23,9 +25,7 @@ from accel.control.hints.pushed.put_plan import Quotas
 from accel.control.hints.pushed.service import HintBook
 from accel.control.hints.reports import HintReports
 from accel.control.hints.settings import Hinting
-from accel.control.interfaces import Interfaces
 from accel.control.needs import DataPath, MakeFollower
-from accel.control.next_hops import Moves, NextHops
 from accel.control.prefixes.book import PrefixBook
 from accel.control.report.event_log import log_attacks, log_changes, log_hops
 from accel.control.report.watch import Event, Hub, Watcher

@@ -1,0 +1,1 @@
+"""Carries out writes: plan, store, data path, events; next hops and interfaces."""
