@@ -16,13 +16,13 @@ from typing import Any
 
 from accel import __version__
 from accel.control import bpffs, files, journal
+from accel.control.api.tls import tls_of
 from accel.control.files import Locks
 from accel.control.gateway.gateway import Gateway
 from accel.control.guard.keys import KeyRing, check_period, secret_beside
 from accel.control.hints.pushed.put_plan import quotas_of
 from accel.control.needs import MakeFollower, OpenDataPath
 from accel.control.store.database import Store
-from accel.control.tls import tls_of
 from accel.datapath.datapath import DataPath as RealDataPath
 from accel.ebpf import capabilities
 from accel.errors import AccelError
@@ -78,7 +78,7 @@ def main(
         with ThreadPoolExecutor(1) as other:
             opening = other.submit(open_data_path, arguments.pin_root, limits)
             # Meanwhile: these take a third of a second to load.
-            from accel.control import server
+            from accel.control.api import server
             from accel.nexthop.follower import Follower
 
             data_path = opening.result()

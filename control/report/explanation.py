@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accel.control import translate
+from accel.control.api import translate
 from accel.control.hints import client_lookup
 from accel.control.needs import DataPath
 from accel.control.state.state import State

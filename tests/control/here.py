@@ -14,7 +14,7 @@ from fakes import FakeDataPath, FakeFollower
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from accel.control import server
+from accel.control.api import server
 from accel.control.gateway.gateway import Gateway
 from accel.control.hints.pushed.put_plan import Quotas
 from accel.control.store.database import Store

@@ -21,7 +21,7 @@ def test_the_example_runs(here: Here, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_every_reason_is_documented() -> None:
-    from accel.control.rpc_errors import _REASONS
+    from accel.control.api.rpc_errors import _REASONS
 
     text = API.read_text()
     missing = {reason for reason in _REASONS.values() if reason not in text}

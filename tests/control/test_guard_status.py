@@ -10,7 +10,7 @@ import pytest
 from here import Here, details_of
 from objects import backend, service, web
 
-from accel.control import translate
+from accel.control.api import translate
 from accel.control.guard import ticker
 from accel.datapath.encode import address_bytes
 from accel.datapath.guard.actions import Level, Rule

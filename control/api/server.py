@@ -9,14 +9,14 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from accel.control.api.gateway import Servicer
+from accel.control.api.guard import GuardServicer
+from accel.control.api.hints import HintServicer
+from accel.control.api.keys import KeyServicer
+from accel.control.api.prefixes import PrefixServicer
+from accel.control.api.rpc_errors import ErrorInterceptor
+from accel.control.api.tls import Tls
 from accel.control.gateway.gateway import Gateway
-from accel.control.guard_servicer import GuardServicer
-from accel.control.hint_servicer import HintServicer
-from accel.control.key_servicer import KeyServicer
-from accel.control.prefix_servicer import PrefixServicer
-from accel.control.rpc_errors import ErrorInterceptor
-from accel.control.servicer import Servicer
-from accel.control.tls import Tls
 from accel.errors import HostError
 from accel.v1 import (
     gateway_pb2,

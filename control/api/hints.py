@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from accel.control import translate
+from accel.control.api import translate
+from accel.control.api.pushed_hints import PushedServicer
 from accel.control.hints import report_message, stats, warmth
-from accel.control.pushed_servicer import PushedServicer
 from accel.control.state import plans
 from accel.errors import InvalidError
 from accel.model import message_codec

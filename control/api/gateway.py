@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from accel import __version__
-from accel.control import translate
+from accel.control.api import translate
 from accel.control.gateway.gateway import Gateway
 from accel.control.report import explanation, stats
 from accel.control.state import plans
