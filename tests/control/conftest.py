@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceld import REAL, Acceld
-from here import Here
-from objects import MACS
 
 from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.namespace import Namespace
 from accel.model.placement import Limits
+from tests.support.daemon.acceld import REAL, Acceld
+from tests.support.daemon.here import Here
+from tests.support.daemon.objects import MACS
 
 
 @pytest.fixture

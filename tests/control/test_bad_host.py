@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from acceld import Acceld, Running
-from objects import backend, service, web
 
 from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
+from tests.support.daemon.acceld import Acceld, Running
+from tests.support.daemon.objects import backend, service, web
 
 WITHOUT_BPFFS = ("unshare", "--mount", "sh", "-c", 'umount --lazy /sys/fs/bpf; exec "$@"', "sh")
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import grpc
 import pytest
-from acceld import Acceld, Running
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from objects import backend, service, web
 
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import gateway_pb2_grpc
+from tests.support.daemon.acceld import Acceld, Running
+from tests.support.daemon.objects import backend, service, web
 
 
 def test_a_restart_keeps_everything(acceld: Acceld) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from client_model import again
-from hint_model import Advised, Flight, HintModel, is_up
-from packet_model import TCP
-from ring_model import Ring
-
 from accel.model.backend import State
 from accel.model.hints import Kind
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.service import Service
+from tests.model.client_model import again
+from tests.model.hint_model import Advised, Flight, HintModel, is_up
+from tests.model.packet_model import TCP
+from tests.model.ring_model import Ring
 
 TRIES = 16  # backends of a list that are looked at for one below its bound
 Key = tuple[bytes, bytes, int]  # address, port, protocol

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hash_model import GOLDEN, MASK, PI, ring_hash
-
 from accel.model.hints import Affinity, Hints, ShardKey
+from tests.model.hash_model import GOLDEN, MASK, PI, ring_hash
 
 V4 = 0xFFFF << 32  # IPv4 addresses are ::ffff:a.b.c.d
 NETWORK_CUT = {4: 8, 6: 80}  # a /24, and a /48

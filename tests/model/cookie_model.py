@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from siphash_model import Key, tuple_hash
+from tests.model.siphash_model import Key, tuple_hash
 
 MSS = {4: (536, 1300, 1440, 1460), 6: (1220, 1360, 1420, 1440)}
 END, NOP, MAXIMUM, SCALE, SACK, TIMESTAMPS = 0, 1, 2, 3, 4, 8

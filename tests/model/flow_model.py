@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hash_model import mixed, multilinear
-
 from accel.model.placement import PlacedBackend
+from tests.model.hash_model import mixed, multilinear
 
 WAYS, LIFETIME = 8, 8  # epochs
 

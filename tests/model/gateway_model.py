@@ -12,12 +12,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from choice_model import ChoiceModel, Key, key_of
-from flow_model import Flow, FlowCache
-from guard_model import Challenged, Cookie, GuardModel
-from hint_model import Flight, HintModel
-from leaving_model import challenge, echo_reply, overhead, syn_ack, to_backend, too_big
-from packet_model import (
+from accel.datapath.guard.actions import Level, Rule
+from accel.model.backend import Mode, State
+from accel.model.placement import PlacedBackend, PlacedService
+from tests.model.choice_model import ChoiceModel, Key, key_of
+from tests.model.flow_model import Flow, FlowCache
+from tests.model.guard_model import Challenged, Cookie, GuardModel
+from tests.model.hint_model import Flight, HintModel
+from tests.model.leaving_model import (
+    challenge,
+    echo_reply,
+    overhead,
+    syn_ack,
+    to_backend,
+    too_big,
+)
+from tests.model.packet_model import (
     ICMP,
     ICMP_HEADER,
     TCP,
@@ -28,10 +38,6 @@ from packet_model import (
     read_ipv4,
     read_ipv6,
 )
-
-from accel.datapath.guard.actions import Level, Rule
-from accel.model.backend import Mode, State
-from accel.model.placement import PlacedBackend, PlacedService
 
 INGRESS = 1  # where test runs come in
 TCP_HEADER, UDP_HEADER = 20, 8

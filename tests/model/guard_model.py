@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from cookie_model import Asked, asked, cookie, kept_mss, option_bits
-from packet_model import TCP, UDP, EndsAs, Headers
-from siphash_model import Key, challenge_number
-
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.model.guard import GuardMode
+from tests.model.cookie_model import Asked, asked, cookie, kept_mss, option_bits
+from tests.model.packet_model import TCP, UDP, EndsAs, Headers
+from tests.model.siphash_model import Key, challenge_number
 
 FIN, SYN, RST, PUSH, ACK, URGENT = 1, 2, 4, 8, 16, 32
 SIX = 63

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from client_model import V4, base_hash, bits_of, client_of, is_held_out
-from learned_model import Advice, LearnedTable
-from quic_model import Unreadable, server_id
-
 from accel.model.backend import Mode, State
 from accel.model.hints import Affinity, Hints, Kind, Learn, ShardKey
 from accel.model.placement import PlacedBackend, PlacedService
+from tests.model.client_model import V4, base_hash, bits_of, client_of, is_held_out
+from tests.model.learned_model import Advice, LearnedTable
+from tests.model.quic_model import Unreadable, server_id
 
 RENEWED = 2  # seconds for which load bounds hold
 PART = 1 << 20  # what the whole is, of which a backend may get a part

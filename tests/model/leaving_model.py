@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 
-from cookie_model import Asked
-from packet_model import IPV4, IPV6, Headers, read_frame, read_link
-
 from accel.model.backend import Mode
 from accel.model.placement import NextHop, PlacedBackend
+from tests.model.cookie_model import Asked
+from tests.model.packet_model import IPV4, IPV6, Headers, read_frame, read_link
 
 TTL = 64
 IPIP, IPV6_IN_IP, UDP = 4, 41, 17

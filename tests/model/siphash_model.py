@@ -1,5 +1,5 @@
 """The reference model's SipHash-1-3 (J.-P. Aumasson and D. J. Bernstein, 2012), and the number of a
-challenge, which is made of it. tests/unit/test_siphash_model.py holds it against Python's own.
+challenge, which is made of it. tests/tools/test_siphash_model.py holds it against Python's own.
 """
 
 from __future__ import annotations

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from random import Random
 
-from cookie_model import cookie
-from siphash_model import Key, challenge_number
-
 from accel.model.address import Address
 from accel.model.service import Protocol, Service
+from tests.model.cookie_model import cookie
+from tests.model.siphash_model import Key, challenge_number
 
 CLIENTS = {
     4: [ip_address(f"198.51.{100 + n // 5}.{n}") for n in range(1, 9)],

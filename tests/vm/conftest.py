@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from machine_network import DEVICES, GUE_PORT, OTHER, Network, ip, tunnel
-from steering import SERVICE
 
 from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
+from tests.support.wire.machine_network import DEVICES, GUE_PORT, OTHER, Network, ip, tunnel
+from tests.support.wire.steering import SERVICE
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from machine_network import Network, ip
-from steering import a_service, errors, its_backends, spread, url
 
 from accel.errors import HostError, NotFoundError
 from accel.lab.clients.requests import curl
 from accel.lab.hosts import INTERFACE
 from accel.model.backend import Mode
+from tests.support.wire.machine_network import Network, ip
+from tests.support.wire.steering import a_service, errors, its_backends, spread, url
 
 SECOND = "second"  # the other cable, at both ends
 

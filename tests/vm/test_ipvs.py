@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from machine_network import OTHER, Network
-from steering import SERVICE, a_service, errors, its_backends, spread, url
 
 from accel.lab.clients.requests import curl
 from accel.model.backend import Mode
+from tests.support.wire.machine_network import OTHER, Network
+from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, spread, url
 
 TUNNELS = {"ipip": [], "gue": ["--tun-type", "gue", "--tun-port", "6080"]}
 

@@ -6,9 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from machine_network import DEVICES, Network
-from steering import a_service, errors, its_backends, packets, url
-from under_attack import until
 
 from accel.ebpf import probes
 from accel.lab import Host, unwrap
@@ -16,6 +13,9 @@ from accel.lab.clients.requests import curl
 from accel.lab.namespace import end
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
+from tests.support.wire.machine_network import DEVICES, Network
+from tests.support.wire.steering import a_service, errors, its_backends, packets, url
+from tests.support.wire.under_attack import until
 
 # Each device and GUE once: an emulated machine is slow.
 ROWS = [(Mode.IPIP, 4, 4), (Mode.IPIP, 6, 4), (Mode.IPIP, 4, 6), (Mode.GUE, 6, 6)]

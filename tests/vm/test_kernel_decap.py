@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from machine_network import Network
-from steering import a_service, errors, its_backends, spread, url
 
 from accel.lab.clients.requests import curl
 from accel.model.backend import Mode
+from tests.support.wire.machine_network import Network
+from tests.support.wire.steering import a_service, errors, its_backends, spread, url
 
 ROWS = [
     (mode, inner, outer) for mode in (Mode.IPIP, Mode.GUE) for inner in (4, 6) for outer in (4, 6)

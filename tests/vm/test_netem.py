@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from machine_network import LACKING, Network
-from steering import SERVICE, a_service, errors, its_backends, set_state, spread, url
 
 from accel.lab.clients.kept import KeptFlows
 from accel.lab.clients.requests import curl
 from accel.model.backend import Mode, State
+from tests.support.wire.machine_network import LACKING, Network
+from tests.support.wire.steering import (
+    SERVICE,
+    a_service,
+    errors,
+    its_backends,
+    set_state,
+    spread,
+    url,
+)
 
 LINKS = {
     "delay": "delay 60ms",

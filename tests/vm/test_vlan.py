@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from machine_network import Network, ip
 from scapy.layers.l2 import Dot1Q, Ether
-from steering import a_service, errors, its_backends, spread, url
 
 from accel.lab.clients.requests import curl
 from accel.lab.hosts import INTERFACE
 from accel.model.backend import Mode
 from accel.model.results import Target
+from tests.support.wire.machine_network import Network, ip
+from tests.support.wire.steering import a_service, errors, its_backends, spread, url
 
 VLAN = 5
 ENDS = {4: ("10.0.5.1", "10.0.5.2", 24), 6: ("fd00:5::1", "fd00:5::2", 64)}  # router, gateway

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from steering import SERVICE, a_service, errors, its_backends, packets, set_state, spread, url
 
 from accel.lab import Host, Lab, Topology
 from accel.lab.clients.kept import KeptFlows
@@ -15,6 +14,16 @@ from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Service
+from tests.support.wire.steering import (
+    SERVICE,
+    a_service,
+    errors,
+    its_backends,
+    packets,
+    set_state,
+    spread,
+    url,
+)
 
 HOLD = 1.0  # seconds of load around each change
 PARALLEL = 4  # connections of that load at a time

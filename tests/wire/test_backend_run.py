@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from steering import SERVICE, a_service, errors, its_backends, url
 
 from accel.lab import INTERFACE, Lab, Topology, unwrap
 from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Mode
+from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, url
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
-from steering import SERVICE, spread, url
 
 from accel.cli.main import main
 from accel.lab import Lab, Topology
 from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
+from tests.support.wire.steering import SERVICE, spread, url
 
 Accel = Callable[..., str]
 

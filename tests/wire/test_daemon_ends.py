@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from steering import SERVICE, a_service, errors, its_backends, packets, set_state, spread, url
 
 from accel.lab import Lab, Topology
 from accel.lab.clients.kept import KeptFlows
@@ -17,6 +16,16 @@ from accel.lab.daemon import Daemon
 from accel.lab.servers.datagrams import Datagrams, echo
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Protocol, Service
+from tests.support.wire.steering import (
+    SERVICE,
+    a_service,
+    errors,
+    its_backends,
+    packets,
+    set_state,
+    spread,
+    url,
+)
 
 ECHO_PORT = 7
 

@@ -9,13 +9,21 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from steering import SERVICE, a_service, errors, its_backends, packets, spread, url
 
 from accel.lab import Lab, Topology
 from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Mode
 from accel.model.results import Target
+from tests.support.wire.steering import (
+    SERVICE,
+    a_service,
+    errors,
+    its_backends,
+    packets,
+    spread,
+    url,
+)
 
 MEGABYTE = 1 << 20
 

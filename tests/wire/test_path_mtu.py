@@ -13,8 +13,6 @@ import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
-from steering import SERVICE, a_service, errors, its_backends, packets, url
-from under_attack import until
 
 from accel.lab import INTERFACE, Host, Lab, Topology
 from accel.lab.clients.requests import curl
@@ -22,6 +20,8 @@ from accel.lab.daemon import Daemon
 from accel.model.address import Address
 from accel.model.backend import Mode
 from accel.model.service import Service
+from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, packets, url
+from tests.support.wire.under_attack import until
 
 NARROW = 1400
 MEGABYTE = 1 << 20

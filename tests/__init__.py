@@ -1,0 +1,1 @@
+"""Every test. `tests/accel`, `tests/control` and `tests/bpf` mirror the folders that they test."""

@@ -1,0 +1,1 @@
+"""Tests of accel.datapath.prefixes."""

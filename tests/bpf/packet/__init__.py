@@ -1,0 +1,1 @@
+"""Packet tests of bpf/packet."""

@@ -1,0 +1,363 @@
+"""Allowed and denied prefixes over gRPC: added, loaded, listed, expired, restored, refused."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from ipaddress import ip_network
+from typing import Any
+
+import grpc
+import pytest
+
+from accel.datapath.guard.actions import Level, Rule
+from accel.lab.namespace import Namespace
+from accel.model.placement import Limits
+from accel.v1 import gateway_pb2, prefix_pb2_grpc
+from accel.v1 import prefix_pb2 as pb
+from tests.support.daemon.acceld import Acceld, Running
+from tests.support.daemon.here import Here, details_of
+from tests.support.daemon.objects import backend, service
+
+ALLOW, DENY = pb.PREFIX_ACTION_ALLOW, pb.PREFIX_ACTION_DENY
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(services=8, backends=16, prefixes=8)
+
+
+def stub(of: Here | Running) -> Any:
+    return prefix_pb2_grpc.PrefixServiceStub(of.channel)
+
+
+def prefix(text: str, action: int = DENY, **fields: Any) -> pb.Prefix:
+    return pb.Prefix(prefix=text, action=action, **fields)
+
+
+def add(of: Here | Running, *prefixes: pb.Prefix, **fields: Any) -> int:
+    request = pb.AddPrefixesRequest(prefixes=prefixes, **fields)
+    return int(stub(of).AddPrefixes(request).count)
+
+
+def load(of: Here | Running, *pieces: bytes, **fields: Any) -> Any:
+    messages = [pb.LoadPrefixesRequest(text=piece) for piece in pieces]
+    return stub(of).LoadPrefixes(iter([pb.LoadPrefixesRequest(**fields), *messages]))
+
+
+def listed(of: Here | Running) -> list[str]:
+    """As in "deny 10.0.0.0/8"."""
+    found = stub(of).ListPrefixes(pb.ListPrefixesRequest()).prefixes
+    return [f"{'deny' if p.action == DENY else 'allow'} {p.prefix}" for p in found]
+
+
+def refusal(call: Callable[[], object]) -> tuple[str, str, str, str]:
+    """Status, the field or name that is wrong, what is wrong, and what would be right."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    details = details_of(caught.value)
+    where = ""
+    if "BadRequest" in details:
+        where = details["BadRequest"].field_violations[0].field
+    if "ResourceInfo" in details:
+        where = details["ResourceInfo"].resource_name
+    hint = details["Help"].links[0].description if "Help" in details else ""
+    return caught.value.code().name, where, caught.value.details(), hint
+
+
+def test_what_is_added_is_listed_and_in_the_data_path(here: Here) -> None:
+    given = [
+        prefix("2001:db8::/32", comment="tests"),
+        prefix("10.1.0.0/16", ALLOW),
+        prefix("10.0.0.0/8"),
+        prefix("10.1.2.3"),
+    ]
+    assert add(here, *given) == 4
+    assert listed(here) == [
+        "deny 10.0.0.0/8",
+        "allow 10.1.0.0/16",
+        "deny 10.1.2.3/32",
+        "deny 2001:db8::/32",
+    ]
+    assert here.data_path.prefixes == {
+        ip_network("10.0.0.0/8"): True,
+        ip_network("10.1.0.0/16"): False,
+        ip_network("10.1.2.3/32"): True,
+        ip_network("2001:db8::/32"): True,
+    }
+    assert here.revision == 1
+
+
+def test_again_for_another_comment(here: Here) -> None:
+    add(here, prefix("10.0.0.0/8", comment="first"))
+    assert add(here, prefix("10.0.0.0/8", comment="second", ttl={"seconds": 60})) == 1
+    (found,) = stub(here).ListPrefixes(pb.ListPrefixesRequest()).prefixes
+    assert found.comment == "second"
+    assert found.HasField("expire_time")
+
+
+def test_the_longest_that_has_an_address_comes_first(here: Here) -> None:
+    add(here, prefix("0.0.0.0/0"), prefix("10.0.0.0/8", ALLOW), prefix("10.1.2.3"), prefix("::/0"))
+
+    def found(address: str) -> list[str]:
+        request = pb.LookUpAddressRequest(address=address)
+        return [p.prefix for p in stub(here).LookUpAddress(request).prefixes]
+
+    assert found("10.1.2.3") == ["10.1.2.3/32", "10.0.0.0/8", "0.0.0.0/0"]
+    assert found("11.1.2.3") == ["0.0.0.0/0"]
+    assert found("2001:db8::1") == ["::/0"]
+
+
+def test_pages(here: Here) -> None:
+    add(here, *(prefix(f"10.{n}.0.0/16") for n in range(5)))
+    found, token, sizes = [], "", []
+    while not sizes or token:
+        page = stub(here).ListPrefixes(pb.ListPrefixesRequest(page_size=2, page_token=token))
+        found += [p.prefix for p in page.prefixes]
+        token = page.next_page_token
+        sizes.append(len(page.prefixes))
+        assert page.count == 5
+    assert sizes == [2, 2, 1]
+    assert found == [f"10.{n}.0.0/16" for n in range(5)]
+
+
+def test_what_is_removed_is_gone(here: Here) -> None:
+    add(here, prefix("10.0.0.0/8"), prefix("10.0.0.0/9", ALLOW), prefix("2001:db8::/32"))
+    request = pb.RemovePrefixesRequest(prefixes=["10.0.0.0/8", "2001:db8::/32", "10.0.0.0/8"])
+    request.validate_only = True
+    assert stub(here).RemovePrefixes(request).count == 1
+    assert len(listed(here)) == 3
+    request.validate_only = False
+    assert stub(here).RemovePrefixes(request).count == 1
+    assert listed(here) == ["allow 10.0.0.0/9"]
+    assert here.data_path.prefixes == {ip_network("10.0.0.0/9"): False}
+
+
+TEXT = b"""; a list
+deny 192.0.2.0/24 for 2h   # why not
+# a remark
+
+allow 2001:db8::/32
+198.51.100.7 ; SBL7
+"""
+READ = ["deny 192.0.2.0/24", "deny 198.51.100.7/32", "allow 2001:db8::/32"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_text_is_loaded_however_it_is_cut(here: Here, size: int) -> None:
+    add(here, prefix("10.0.0.0/8"))
+    pieces = [TEXT[i : i + size] for i in range(0, len(TEXT), size)]
+    answer = load(here, *pieces, default_action=DENY)
+    assert (answer.loaded, answer.count) == (3, 4)
+    assert listed(here) == ["deny 10.0.0.0/8", *READ]
+    found = stub(here).ListPrefixes(pb.ListPrefixesRequest()).prefixes
+    assert [p.comment for p in found] == ["", "why not", "SBL7", ""]
+    assert [p.HasField("expire_time") for p in found] == [False, True, False, False]
+
+
+def test_a_text_in_the_place_of_all(here: Here) -> None:
+    add(here, prefix("192.0.2.0/24", ALLOW), prefix("10.0.0.0/8"))
+    answer = load(here, TEXT, default_action=DENY, replace=True, default_ttl={"seconds": 60})
+    assert (answer.loaded, answer.count) == (3, 3)
+    assert listed(here) == READ
+    found = stub(here).ListPrefixes(pb.ListPrefixesRequest()).prefixes
+    assert all(p.HasField("expire_time") for p in found)
+    assert load(here, replace=True).count == 0
+    assert here.data_path.prefixes == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem", "right"),
+    [
+        (b"deny 10.0.0.0/8\nfoo\n", 2, "'foo' is no prefix", "deny 192.0.2.0/24 for 2h # why"),
+        (b"10.0.0.0/8", 1, "neither allow nor deny", "begin the line with one of them"),
+        (b"\n\ndeny 10.0.0.1/8", 3, "has bits behind", "10.0.0.0/8 is the prefix, 10.0.0.1 the"),
+        (b"deny 10.0.0.0/33", 1, "/32 at the most", "deny 192.0.2.0/24"),
+        (b"deny 2001:db8::/129", 1, "/128 at the most", "deny 192.0.2.0/24"),
+        (b"deny 10.0.0.256", 1, "is not an IPv4 or IPv6 address", "deny 192.0.2.0/24"),
+        (b"deny 10.0.0.0/8 for 2y", 1, "'2y' is not a time", "90s, 30m, 2h, 7d"),
+        (b"deny 10.0.0.0/8 for 0s", 1, "'0s' is not a time", "90s, 30m, 2h, 7d"),
+        (b"deny 10.0.0.0/8\n#\nallow 10.0.0.0/8", 3, "allowed here, and not in line 1",
+         "take one of them away"),
+        (b"deny 9.0.0.0/8\nallow 172.16.0.0/12", 2, "172.16.0.0/12 is denied already",
+         "accel prefix remove 172.16.0.0/12"),
+        (b"deny " + b"1" * 2000, 1, "has over 1000 bytes", "deny 192.0.2.0/24"),
+        (b"\xff\xfe", 1, "is no prefix", "deny 192.0.2.0/24"),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_named_and_nothing_is_loaded(
+    here: Here, text: bytes, line: int, problem: str, right: str
+) -> None:
+    add(here, prefix("172.16.0.0/12"))
+    status, where, message, hint = refusal(lambda: load(here, text))
+    assert (status, where) == ("INVALID_ARGUMENT", f"line {line}")
+    assert problem in message
+    assert right in hint
+    assert listed(here) == ["deny 172.16.0.0/12"]
+    assert list(here.data_path.prefixes) == [ip_network("172.16.0.0/12")]
+
+
+@pytest.mark.parametrize(
+    ("request_", "where", "right"),
+    [
+        ([], "prefixes", "name at least one"),
+        ([prefix("10.0.0.0/8"), prefix("10.0.0.1/8")], "prefixes[1].prefix", "10.0.0.0/8"),
+        ([prefix("web")], "prefixes[0].prefix", "192.0.2.0/24"),
+        ([prefix("10.0.0.0/8", 0)], "prefixes[0].action", "PREFIX_ACTION_ALLOW"),
+        ([prefix("10.0.0.0/8", comment="x" * 201)], "prefixes[0].comment", "shorten"),
+        ([prefix("10.0.0.0/8", comment="a\nb")], "prefixes[0].comment", "shorten"),
+        ([prefix("10.0.0.0/8", ttl={"seconds": -1})], "prefixes[0].ttl", "leave it out"),
+        ([prefix("10.0.0.0/8", expire_time={"seconds": 5})], "prefixes[0].expire_time", "leave"),
+        ([prefix("10.0.0.0/8"), prefix("10.0.0.0/8", ALLOW)], "prefixes[1].prefix", "take one"),
+        ([prefix("172.16.0.0/12", ALLOW)], "prefixes[0].prefix", "accel prefix remove"),
+    ],
+)
+def test_a_bad_field_is_named(
+    here: Here, request_: Iterable[pb.Prefix], where: str, right: str
+) -> None:
+    add(here, prefix("172.16.0.0/12"))
+    status, field, _, hint = refusal(lambda: add(here, *request_))
+    assert (status, field) == ("INVALID_ARGUMENT", where)
+    assert right in hint
+    assert listed(here) == ["deny 172.16.0.0/12"]
+
+
+def test_other_refusals(here: Here) -> None:
+    calls = stub(here)
+    assert refusal(lambda: calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["10.0.0.0/8"])))[
+        :2
+    ] == ("NOT_FOUND", "10.0.0.0/8")
+    for request, where in (
+        (pb.ListPrefixesRequest(page_size=10_001), "page_size"),
+        (pb.ListPrefixesRequest(page_token="zz"), "page_token"),
+    ):
+        assert refusal(lambda r=request: calls.ListPrefixes(r))[1] == where
+    request = pb.LookUpAddressRequest(address="10.0.0.0/8")
+    assert refusal(lambda: calls.LookUpAddress(request))[1] == "address"
+    assert refusal(lambda: calls.LoadPrefixes(iter([])))[1] == "text"
+
+
+def test_no_more_than_there_is_room_for(here: Here) -> None:
+    add(here, prefix("10.0.0.0/8"))
+    text = b"".join(b"deny 172.16.%d.0/24\n" % n for n in range(8))
+    for call in (
+        lambda: load(here, text),
+        lambda: load(here, text * 2, replace=True),
+        lambda: add(here, *(prefix(f"1.{n}.0.0/16") for n in range(8))),
+    ):
+        status, _, _, hint = refusal(call)
+        assert status == "RESOURCE_EXHAUSTED"
+        assert "--max-prefixes" in hint
+    assert listed(here) == ["deny 10.0.0.0/8"]
+    assert load(here, text, replace=True).count == 8
+
+
+def test_validate_only_changes_nothing(here: Here) -> None:
+    assert add(here, prefix("10.0.0.0/8"), validate_only=True) == 1
+    assert load(here, b"deny 10.0.0.0/8", validate_only=True, replace=True).count == 1
+    assert listed(here) == []
+    assert here.data_path.calls.count(("prefixes", 1)) == 0
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_what_expires_goes(here: Here) -> None:
+    add(here, prefix("10.0.0.0/8", ttl={"seconds": 1}), prefix("11.0.0.0/8", ttl={"seconds": 9999}))
+    assert len(here.data_path.prefixes) == 2
+    eventually(lambda: listed(here) == ["deny 11.0.0.0/8"])
+    assert list(here.data_path.prefixes) == [ip_network("11.0.0.0/8")]
+
+
+def test_guards_go_by_prefixes_while_there_are_any(here: Here) -> None:
+    here.stub.CreateService(gateway_pb2.CreateServiceRequest(service=service()))
+    (index,) = here.data_path.services
+
+    def level() -> Level:
+        stance = here.data_path.stances.get(index)
+        return stance.levels.get(Rule.PREFIX, Level.OFF) if stance else Level.OFF
+
+    assert level() is Level.OFF
+    add(here, prefix("10.0.0.0/8"))
+    assert level() is Level.ON
+    load(here, replace=True)
+    assert level() is Level.OFF
+
+
+def test_a_restart_restores(acceld: Acceld) -> None:
+    with acceld.running() as running:
+        load(running, TEXT, default_action=DENY)
+        add(running, prefix("10.0.0.0/8", ttl={"seconds": 1}))
+        running.process.kill()
+        running.process.wait()
+    time.sleep(1)
+    with acceld.running() as running:
+        assert listed(running) == READ
+    assert "3 prefixes are allowed or denied" in acceld.log()
+
+
+def test_a_smaller_limit_is_told(acceld: Acceld) -> None:
+    with acceld.running() as running:
+        load(running, TEXT, default_action=DENY)
+        running.terminate()
+    done = acceld.fails("--max-prefixes", "2")
+    assert done.returncode == 6
+    assert "3 prefixes are more than the limit of 2 (raise it with --max-prefixes" in done.stderr
+
+
+def test_packets_of_the_real_data_path(real: Acceld) -> None:
+    def verdict(running: Running, source: str) -> str:
+        request = gateway_pb2.ExplainRequest(
+            from_address=source, from_port=4000, service="web", syn=True
+        )
+        answer = running.stub.Explain(request)
+        if answer.verdict == "denied":
+            assert "198.51.100.0/24 is the longest" in "\n".join(answer.steps)
+        return str(answer.verdict)
+
+    with real.running() as running:
+        running.stub.CreateService(gateway_pb2.CreateServiceRequest(service=service()))
+        running.stub.CreateBackend(gateway_pb2.CreateBackendRequest(backend=backend()))
+        assert verdict(running, "198.51.100.7") == "forward_syn"
+        load(running, b"deny 198.51.100.0/24\nallow 198.51.100.8\n")
+        assert verdict(running, "198.51.100.7") == "denied"
+        assert verdict(running, "198.51.100.8") == "forward_syn"
+        running.process.kill()
+        running.process.wait()
+    with real.running() as running:
+        assert running.stub.GetStatus(gateway_pb2.GetStatusRequest()).adopted
+        assert "2 prefixes are allowed or denied, 0 writes" in real.log()
+        assert verdict(running, "198.51.100.7") == "denied"
+        load(running, replace=True)
+        assert verdict(running, "198.51.100.7") == "forward_syn"
+
+
+def test_what_is_attached_searches_while_there_is_something_to_find(
+    real: Acceld, network: Namespace
+) -> None:
+    def attached() -> str:
+        """The name of the program on `in`."""
+        shown = network.run(["ip", "-json", "-details", "link", "show", "in"]).stdout
+        return str(json.loads(shown)[0]["xdp"]["prog"]["name"])
+
+    with real.running("--interface", "in") as running:
+        assert attached() == "gateway"
+        add(running, prefix("198.51.100.0/24"))
+        assert attached() == "listed"
+        add(running, prefix("198.51.100.7", ALLOW))
+        running.process.kill()
+        running.process.wait()
+    assert attached() == "listed"
+    with real.running() as running:
+        assert attached() == "listed"
+        running.stub.Attach(gateway_pb2.AttachRequest(interface="out"))
+        calls = stub(running)
+        calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.7"]))
+        assert attached() == "listed"
+        calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.0/24"]))
+        assert attached() == "gateway"

@@ -1,0 +1,1 @@
+"""What tests share: the program under test, packets, worlds, daemons and fakes."""

@@ -1,0 +1,1 @@
+"""Tests of hints: clients, clocks, streams and samples."""

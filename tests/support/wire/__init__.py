@@ -1,0 +1,1 @@
+"""Wire tests: labs, certificates, TLS and QUIC programs."""

@@ -1,0 +1,1 @@
+"""Tests of what is beside the product: virtual machines and benchmarks."""

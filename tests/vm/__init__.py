@@ -1,0 +1,1 @@
+"""What needs devices that many kernels lack: `make vm-test`."""

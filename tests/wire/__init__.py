@@ -1,0 +1,1 @@
+"""Real TCP, UDP, TLS and QUIC through namespaces."""

@@ -1,0 +1,1 @@
+"""Hints on the wire: TLS, QUIC and HAProxy clients that return."""
