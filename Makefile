@@ -15,7 +15,7 @@ help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/'
 
 demo: setup      ## the gateway at work, in namespaces of its own
-	$(SUDO) $(PY) -m accel.lab.demo.acts
+	$(SUDO) $(PY) -m accel.lab.demo
 
 test: setup      ## every test
 	$(SUDO) $(PY) -m pytest

@@ -1,6 +1,6 @@
 """What the gateway needs of the data path and of whoever follows the next hops.
 
-The real ones are accel.datapath.datapath.DataPath and accel.nexthop.follower.Follower; tests have others.
+The real ones are those of accel.datapath and accel.nexthop; tests have others.
 """
 
 from __future__ import annotations

@@ -220,7 +220,7 @@ class DataPath:
         return self._guards.level(index, rule)
 
     def guard_counts(self, selection: Selection) -> GuardCounts:
-        """What the guards of these services have counted so far: see accel.datapath.guard.counts."""
+        """What the guards of these services have counted so far."""
         return read(selection, self._counters.services, self._counters.backends)
 
     def read_samples(self) -> Samples:

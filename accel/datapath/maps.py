@@ -118,7 +118,7 @@ def prefix_buckets(limits: Limits) -> int:
 
 
 def _hint_buckets(hints: int) -> int:
-    """Four hints each, a quarter full at the most: each finds a place (accel/datapath/hints/table.py)."""
+    """Four hints each, a quarter full at the most: each finds a place (hints/table.py)."""
     return 1 << max(3, (hints - 1).bit_length())
 
 

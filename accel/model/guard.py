@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from accel.datapath.guard.actions import _CLOCK_SHIFT
 from accel.errors import InvalidError
 
 GREATEST_RATE = 1_000_000  # packets per second: one unit of the guard's clock is about 1 us
@@ -72,14 +71,6 @@ class Rate:
                 f"{self.burst} is not from 0 to {most}",
                 hint=f"at the most what {GREATEST_BURST_SECONDS} seconds bring; 0 is one second's",
             )
-
-    def words(self, ticks_per_second: int) -> tuple[int, int]:
-        """struct rate: both in units of the guard's clock, the burst at least two ticks long."""
-        if not self.per_second:
-            return 0, 0
-        each = max(1, (ticks_per_second << _CLOCK_SHIFT) // self.per_second)
-        burst = each * (self.burst or self.per_second)
-        return each, max(burst, 2 << _CLOCK_SHIFT) - each
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

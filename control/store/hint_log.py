@@ -1,8 +1,8 @@
 """The log of pushed hints in SQLite, in the file of the store, by a connection of its own.
 
 A row says one thing of many clients, so that a hundred thousand are as quick as an append. What
-counts is what the log says when it is read from its beginning (accel.control.hints.pushed.replay); now and
-then it is written anew, as short as it can be.
+counts is what the log says when it is read from its beginning (control/hints/pushed/replay.py); now
+and then it is written anew, as short as it can be.
 """
 
 from __future__ import annotations

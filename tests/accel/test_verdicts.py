@@ -10,9 +10,9 @@ from accel.datapath.maps import CONSTANTS
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR
 from accel.verdicts import Verdict, page
+from tests.support.tree import DOCS
 
 HEADER = BPF_DIR / "verdicts.h"
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_all_that_the_compiler_sees_is_read(tmp_path: Path) -> None:

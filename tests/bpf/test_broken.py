@@ -5,22 +5,21 @@ from __future__ import annotations
 import random
 
 import pytest
-import test_flows
-import test_forward
-import test_guard_auth
-import test_guard_filters
-import test_guard_flags
-import test_guard_proofs
-import test_guard_rates
-import test_guard_retransmit
-import test_icmp
-import test_parse
-import test_too_big
 from scapy.all import Padding
 
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
+from tests.bpf.guard import (
+    test_challenge,
+    test_filters,
+    test_flags,
+    test_proofs,
+    test_rates,
+    test_retransmit,
+)
+from tests.bpf.packet import test_icmp, test_parse, test_too_big
+from tests.bpf.steering import test_flows, test_forward
 from tests.support.packets.guarding import ATTACKED, stance
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row
@@ -28,8 +27,8 @@ from tests.support.packets.row import Row
 MODULES = (test_forward, test_parse, test_icmp, test_too_big, test_flows)
 ROWS: list[Row] = [row for module in MODULES for row in module.ROWS]
 OF_GUARDS = (
-    *(test_guard_auth, test_guard_filters, test_guard_flags, test_guard_proofs),
-    *(test_guard_rates, test_guard_retransmit),
+    *(test_challenge, test_filters, test_flags, test_proofs),
+    *(test_rates, test_retransmit),
 )
 GUARDED: list[Row] = [row for module in OF_GUARDS for row in module.ROWS]
 HEADERS = 200  # bytes: no header of a named packet goes on behind them

@@ -1,4 +1,4 @@
-"""The reference model's ring, over the Python twin that accel/datapath/steering/maglev.py is tested against."""
+"""The reference model's ring, over the Python twin that the product's is tested against."""
 
 from __future__ import annotations
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.tree import ROOT
 
 
 def blocks(page: str) -> list[str]:
@@ -17,7 +16,7 @@ def blocks(page: str) -> list[str]:
 
 def test_the_example_for_servers_is_the_one_of_the_wire_tests() -> None:
     """Those lead real connections by the ids that it makes: tests/wire/hints/test_hint_quic.py."""
-    source = (ROOT / "tests" / "wire" / "quic_server.py").read_text()
+    source = (ROOT / "tests/support/wire/quic_server.py").read_text()
     (function,) = (
         ast.get_source_segment(source, node)
         for node in ast.parse(source).body

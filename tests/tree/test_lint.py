@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.tree import ROOT
+
 C_FILES = sorted(
     str(path.relative_to(ROOT))
     for pattern in ("bpf/*.[ch]", "accel/datapath/steering/*.c", "bench/*.c")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tree import ROOT
 from vagrant.vm.kernels import LINES
 
-FOLDER = Path(__file__).resolve().parents[2] / "vagrant"
+FOLDER = ROOT / "vagrant"
 
 
 @pytest.mark.parametrize("provider", ["libvirt", "virtualbox"])

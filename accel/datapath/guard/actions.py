@@ -41,6 +41,15 @@ class Rule(enum.IntEnum):
     ICMP_RATE = 7
 
 
+def rate_words(rate: Rate, ticks_per_second: int) -> tuple[int, int]:
+    """struct rate: both in units of the guard's clock, the burst at least two ticks long."""
+    if not rate.per_second:
+        return 0, 0
+    each = max(1, (ticks_per_second << _CLOCK_SHIFT) // rate.per_second)
+    burst = each * (rate.burst or rate.per_second)
+    return each, max(burst, 2 << _CLOCK_SHIFT) - each
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stance:
     """What the guard of a service does now; `mss` by IP version, what cookies announce."""
@@ -60,7 +69,7 @@ class Stance:
     def words(self, ticks_per_second: int) -> tuple[int, ...]:
         """struct guard as eight words."""
         levels = (int(self.levels.get(rule, Level.OFF)) for rule in Rule)
-        rates = (word for rate in self.rates for word in rate.words(ticks_per_second))
+        rates = (word for rate in self.rates for word in rate_words(rate, ticks_per_second))
         cookies = (self.mode, self.wscale, self.mss[4], self.mss[6], self.options, 0)
         packed = _STANCE.pack(*levels, *cookies, *rates)
         return struct.unpack("=8Q", packed)

@@ -17,7 +17,7 @@ _REQUIRE = CONSTANTS["HINT_REQUIRE"]
 
 
 class PrefixMap(Protocol):
-    """Hints of prefixes by key, see accel.datapath.hints.prefix_hints; a value is a word and its times."""
+    """Hints of prefixes by key (see prefix_hints.py); a value is a word and its times."""
 
     def put(self, key: bytes, value: bytes, /) -> None: ...
     def get(self, key: bytes, /) -> bytes | None: ...

@@ -124,7 +124,7 @@ class Demo:
 def main(argv: Sequence[str] | None = None) -> int:
     """Show it. Returns 0 if no request failed, 1 if one did, an error's exit code if the demo
     cannot be shown, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m accel.lab.demo.acts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m accel.lab.demo", description=__doc__)
     parser.add_argument(
         "--requests",
         type=int,

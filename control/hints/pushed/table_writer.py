@@ -1,7 +1,7 @@
 """The pushed hints in the data path's maps, and beside them whose they are.
 
-A step of a request is planned (accel.control.hints.pushed.put_plan), stored by whoever calls, and then done
-here. What goes of itself, since it has ended, is noticed as well.
+A step of a request is planned (put_plan.py), stored by whoever calls, and then done here. What goes
+of itself, since it has ended, is noticed as well.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from accel.config import configuration
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
 from accel.terminal import plain
+from tests.support.tree import ROOT
 
 FILE = """\
 services:
@@ -63,10 +64,11 @@ def socket(tmp_path: Path) -> Iterator[Path]:
     path = folder / "s"
     daemon = subprocess.Popen(
         [
-            *(sys.executable, Path(__file__).with_name("fakes.py")),
+            *(sys.executable, "-m", "tests.support.daemon.fakes"),
             *("--socket", path, "--state", tmp_path / "state.db", "--pin-root", tmp_path / "pins"),
             *("--max-backends", "64"),
         ],
+        cwd=ROOT,
         stderr=subprocess.DEVNULL,
     )
     try:

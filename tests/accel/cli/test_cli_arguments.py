@@ -19,8 +19,7 @@ from accel.cli.endpoint import backend_name, end, target
 from accel.cli.gateway.interfaces import duration
 from accel.cli.main import build, main
 from accel.errors import AccelError, InvalidError
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests.support.tree import DOCS
 
 AGENT = ["agent", "haproxy", "--stats-socket", "x", "--service", "api"]
 COMMANDS = """\

@@ -24,6 +24,7 @@ from accel.model.hints import UNHINTED, Affinity, Hints, Learn, QuicId, Shard, S
 from accel.model.plain_values import word
 from accel.model.quic import ServerId
 from accel.model.service import Protocol, Service
+from tests.support.tree import DOCS
 
 GOOD = """\
 services:
@@ -505,7 +506,7 @@ def test_schema_and_parser_refuse_alike(change: tuple[str, object]) -> None:
 
 
 def test_the_examples_of_the_documentation_are_valid() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    page = (DOCS / "configuration.md").read_text()
     examples = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
     assert examples
     for example in examples:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_explain import HOP, WEB
-from test_explain import outcome as made
 
 from accel.datapath.hints.admission import Candidate, Refusal
 from accel.datapath.hints.outcomes import HintOutcome
@@ -18,6 +16,8 @@ from accel.model.address import parse_address
 from accel.model.backend import Backend, State
 from accel.model.hints import Affinity, Hints, Kind, Shard, ShardKey
 from accel.model.placement import PlacedBackend, PlacedService
+from tests.accel.explain.test_explain import HOP, WEB
+from tests.accel.explain.test_explain import outcome as made
 
 CLIENT = parse_address("198.51.100.7", "")
 

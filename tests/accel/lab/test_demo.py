@@ -14,7 +14,7 @@ import pytest
 from accel.lab.clients.requests import Answer
 from accel.lab.demo import acts
 
-COMMAND = [sys.executable, "-m", "accel.lab.demo.acts"]
+COMMAND = [sys.executable, "-m", "accel.lab.demo"]
 
 
 def left_behind(pid: int) -> list[Path]:

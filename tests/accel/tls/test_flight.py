@@ -62,7 +62,7 @@ def test_what_is_missing_is_not_guessed(tmp_path: Path) -> None:
 
 
 def test_early_data_is_no_finished() -> None:
-    from test_client_hello import PSK, VERSIONS, extension, hello
+    from tests.accel.tls.test_client_hello import PSK, VERSIONS, extension, hello
 
     def record(length: int) -> bytes:
         return b"\x17\x03\x03" + length.to_bytes(2) + bytes(length)
@@ -91,7 +91,7 @@ def test_pieces_give_back_what_is_whole(data: bytes, cuts: list[int], random: ob
 
 @given(st.dictionaries(st.integers(0, 2000), st.binary(max_size=300)), st.binary(max_size=300))
 def test_no_bytes_make_it_raise(parts: dict[int, bytes], noise: bytes) -> None:
-    from test_client_hello import PSK, hello
+    from tests.accel.tls.test_client_hello import PSK, hello
 
     for beginning in (noise, hello(PSK), hello(PSK) + noise):
         pieces = Pieces()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 
 import pytest
-from test_hints_quic import connection_id, server_id, short
 
 from accel.datapath.maps import PROGRAMS
 from accel.ebpf import syscall
 from accel.model.backend import State
 from accel.model.hints import NOTHING, Affinity, Learn
+from tests.bpf.hints.test_quic import connection_id, server_id, short
 from tests.support.hints.hinting import TCP4, UDP4, Hinted, ack, datagram, nth, quic, syn
 from tests.support.packets.rig import Rig
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.support.daemon.here import Here
+from tests.support.tree import DOCS
 
-API = Path(__file__).parents[2] / "docs" / "api.md"
+API = DOCS / "api.md"
 
 
 def test_the_example_runs(here: Here, capsys: pytest.CaptureFixture[str]) -> None:

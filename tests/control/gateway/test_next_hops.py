@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_watch import watching
 
 from accel.nexthop.path_mtu import TooBig
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import model_pb2
+from tests.control.api.test_watch import watching
 from tests.support.daemon.here import Here
 from tests.support.daemon.objects import backend, service, web
 

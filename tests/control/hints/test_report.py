@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,13 +12,9 @@ import pytest
 from accel.cli.main import main
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import hint_pb2, hint_pb2_grpc, model_pb2
+from tests.accel.tls.test_client_hello import PSK, VERSIONS, hello
 from tests.support.daemon.here import Here, details_of
 from tests.support.daemon.objects import service, web
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-from test_client_hello import PSK, VERSIONS, hello
-
 from tests.support.hints.hint_samples import MS, sample
 
 HINTS = {"affinity": model_pb2.AFFINITY_CLIENT}

@@ -30,6 +30,7 @@ from accel.model.hints import Hints, Learn, QuicId, Shard, ShardKey
 from accel.model.placement import Limits
 from accel.model.quic import ServerId
 from accel.model.service import Protocol, Service
+from tests.support.tree import ROOT
 
 LIMITS = Limits(services=4, backends=8)
 WEB = Service(name="web", address=parse_address("192.0.2.1", ""), port=443, protocol=Protocol.TCP)
@@ -137,15 +138,15 @@ def test_kill_within_a_transaction_leaves_the_state_before(tmp_path: Path) -> No
     script = f"""
         import os, signal, sqlite3
         from pathlib import Path
-        import sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
-        from test_store import Store, WEB, apply, backend, write
+        from tests.control.store.test_store import Store, WEB, apply, backend, write
         store = Store(Path({str(path)!r}))
         state = write(store, store.load(), apply(WEB))
         store._write_log = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         write(store, state, apply(WEB, backend("b1")))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     store = Store(path)
     assert store.load().revision == 2

@@ -14,9 +14,10 @@ from typing import Any
 import grpc
 
 from accel.v1 import gateway_pb2_grpc
+from tests.support.tree import ROOT
 
 REAL = ("-m", "accel.control.daemon")
-FAKE = (str(Path(__file__).with_name("fakes.py")),)
+FAKE = ("-m", "tests.support.daemon.fakes")
 
 
 def channel_to(socket: Path) -> Any:
@@ -66,6 +67,7 @@ class Acceld:
         with (self.folder / "log").open("a") as log:
             process = subprocess.Popen(
                 self.command(*options),
+                cwd=ROOT,
                 stdout=log,
                 stderr=log,
                 env={
@@ -90,7 +92,12 @@ class Acceld:
     def fails(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run it to its end, which is to come by itself."""
         return subprocess.run(
-            self.command(*options), capture_output=True, text=True, timeout=120, check=False
+            self.command(*options),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
     def log(self) -> str:

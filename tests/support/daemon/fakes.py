@@ -1,7 +1,7 @@
 """A data path and a follower in memory, and a daemon made of them: no kernel is needed.
 
 Run as a program it is acceld without a data path:
-    python tests/support/daemon/fakes.py --socket S --state D --pin-root P
+    python -m tests.support.daemon.fakes --socket S --state D --pin-root P
 """
 
 from __future__ import annotations

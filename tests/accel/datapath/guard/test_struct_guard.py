@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule, Stance, rate_words
 from accel.datapath.maps import ticks_per_second
 from accel.model.guard import GuardMode, Rate
 from tests.support.packets.rig import Rig
@@ -41,7 +41,7 @@ def test_a_stance_is_what_the_c_reads(rig: Rig, stance: Stance) -> None:
     assert (read.mode, read.wscale) == (stance.mode, stance.wscale)
     assert (read.mss4, read.mss6) == (stance.mss[4], stance.mss[6])
     assert [(rate.each, rate.burst) for rate in read.rate] == [
-        rate.words(ticks_per_second()) for rate in stance.rates
+        rate_words(rate, ticks_per_second()) for rate in stance.rates
     ]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_client_hello import KEY_SHARE, PSK, VERSIONS, hello
 
 from accel.datapath.hints.sampled_flows import LONGEST, MOST, Measured, SampledFlows
 from accel.datapath.samples import HINT_SAMPLE
+from tests.accel.tls.test_client_hello import KEY_SHARE, PSK, VERSIONS, hello
 from tests.support.hints.hint_samples import MS, sample
 
 HELLO = hello(VERSIONS + PSK)
