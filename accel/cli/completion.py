@@ -35,9 +35,7 @@ def register(commands: Commands) -> None:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    from accel.cli.main import build
-
-    print(_SHELLS[options.shell](list(_nodes(build(), ()))), end="")
+    print(_SHELLS[options.shell](list(_nodes(options.build(), ()))), end="")
     return 0
 
 

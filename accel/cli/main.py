@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from accel import __version__
-from accel.cli import completion, exits
-from accel.cli.agent import commands as agent
-from accel.cli.backend import commands as backend
-from accel.cli.backend import drain
-from accel.cli.config import apply, watch
-from accel.cli.explain import commands as explain
-from accel.cli.gateway import check, demo, interfaces, stats
-from accel.cli.guard import commands as guard
-from accel.cli.hint import commands as hint
-from accel.cli.hint import shard
+from accel.cli import exits
 from accel.cli.parser import Parser, connection, parse
-from accel.cli.prefix import commands as prefix
-from accel.cli.service import commands as service
 from accel.errors import AccelError
 from accel.terminal import note
 
-_GROUPS = (
-    check,
-    apply,
-    service,
-    backend,
-    drain,
-    interfaces,
-    stats,
-    guard,
-    prefix,
-    hint,
-    shard,
-    agent,
-    explain,
-    watch,
-    completion,
-    demo,
-)
+# Each module registers these commands. It is imported when one of them is called, or for help.
+GROUPS = {
+    "gateway.check": ("check",),
+    "config.apply": ("apply", "diff", "export", "schema"),
+    "service.commands": ("service",),
+    "backend.commands": ("backend",),
+    "backend.drain": ("drain",),
+    "gateway.interfaces": ("attach", "detach", "status"),
+    "gateway.stats": ("stats",),
+    "guard.commands": ("guard",),
+    "prefix.commands": ("prefix",),
+    "hint.commands": ("hint",),
+    "hint.shard": ("shard",),
+    "agent.commands": ("agent",),
+    "explain.commands": ("explain",),
+    "config.watch": ("watch",),
+    "completion": ("completion",),
+    "gateway.demo": ("demo",),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.READER_GONE
 
 
-def build() -> Parser:
-    """The whole parser."""
+def build(groups: Iterable[str] = tuple(GROUPS)) -> Parser:
+    """The parser of these groups of commands, by default of all."""
     parser = Parser(
         prog="accel",
         description="Sees to an accel gateway: services, backends, interfaces, and why a packet"
@@ -71,14 +62,23 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"accel {__version__}")
     connection(parser)
+    parser.set_defaults(build=build)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for group in _GROUPS:
-        group.register(commands)
+    for group in groups:
+        importlib.import_module(f"accel.cli.{group}").register(commands)
     return parser
 
 
+def groups_of(given: Sequence[str]) -> Sequence[str]:
+    """The groups of commands that a command line needs: all of them for help and for mistakes."""
+    if list(given) == ["--version"]:
+        return ()
+    named = [group for group, commands in GROUPS.items() if given and given[0] in commands]
+    return named or tuple(GROUPS)
+
+
 def _run(given: list[str]) -> int:
-    parser = build()
+    parser = build(groups_of(given))
     if not given:
         parser.print_help(sys.stderr)
         return 2

@@ -291,7 +291,3 @@ def _check_tools() -> None:
         raise HostError(
             f"the demo needs {', '.join(missing)}", hint="`make demo` installs what is missing"
         )
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
