@@ -15,11 +15,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from accel.checks import guard
+from accel.checks import features, guard
 from accel.checks import interface as check_interface
 from accel.checks.finding import Finding, fail, ok, warn
 from accel.client.daemon_probe import unreachable
-from accel.ebpf import capabilities, features
+from accel.ebpf import capabilities
 from accel.errors import AccelError
 
 _OLDEST = (5, 10)  # mmapable arrays 5.5, CAP_BPF 5.8, XDP links 5.9, all in the long-term 5.10

@@ -12,16 +12,15 @@ from typing import Any, Self
 
 import grpc
 
-from accel import guard_answers
-from accel.client import messages
+from accel.client import guard_messages, messages
 from accel.client.daemon_probe import unreachable
 from accel.client.errors import from_call
 from accel.errors import AccelError
-from accel.guard_answers import GuardSample, GuardStatus
 from accel.model import hint_report, hint_results
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard
+from accel.model.guard_results import GuardSample, GuardStatus
 from accel.model.hint_report import HintReport
 from accel.model.hint_results import HintStats
 from accel.model.hints import Hints, Shard
@@ -240,13 +239,13 @@ class Client:
         answer = self._call(
             self._guards.GetGuardStatus, guard_pb2.GetGuardStatusRequest(service=service)
         )
-        return [guard_answers.status(m, messages.counts(m.noted)) for m in answer.guards]
+        return [guard_messages.status(m, messages.counts(m.noted)) for m in answer.guards]
 
     def guard_samples(self, service: str = "", *, limit: int = 0) -> list[GuardSample]:
         """The last packets that were not let through, the newest first; `limit` 0 for a few."""
         request = guard_pb2.ListGuardSamplesRequest(service=service, limit=limit)
         answer = self._call(self._guards.ListGuardSamples, request)
-        return [guard_answers.sample(m) for m in answer.samples]
+        return [guard_messages.sample(m) for m in answer.samples]
 
     def hint_stats(self, service: str = "") -> list[HintStats]:
         """Of `service`, or of all that have hints."""

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from accel.checks.finding import Finding, fail, ok, warn
 from accel.ebpf import probes
 from accel.errors import HostError
 
@@ -39,20 +38,6 @@ class Feature:
             raise HostError(
                 f"this kernel has no {self.name}: {error.strerror}", hint=self.fix
             ) from error
-
-
-def check() -> Iterator[Finding]:
-    """A finding for each feature, in the order of the table."""
-    for feature in FEATURES:
-        try:
-            feature.probe()
-        except PermissionError as error:
-            yield warn(feature.name, f"not tried: {error.strerror}", "sudo accel check")
-        except OSError as error:
-            missing = fail if feature.needed else warn
-            yield missing(feature.name, f"the kernel has none: {error.strerror}", feature.fix)
-        else:
-            yield ok(feature.name, feature.use)
 
 
 OUTER_HEADERS = Feature(

@@ -12,13 +12,12 @@ import hmac
 import struct
 from pathlib import Path
 
-from accel.ebpf.source import read_constants
 from accel.errors import HostError, InvalidError
 
 SECRET_BYTES = 32  # of a new secret
 LEAST_SECRET_BYTES = 16
 KEY_PERIOD = 60  # seconds
-GENERATIONS = read_constants("keys.h")["KEY_GENERATIONS"]  # what the maps have room for
+GENERATIONS = 4  # of keys that are known at a time: KEY_GENERATIONS of bpf/keys.h
 CHALLENGE, COOKIE = b"challenge", b"cookie"
 Key = tuple[int, int]
 _KEY = struct.Struct("<QQ")

@@ -1,17 +1,12 @@
-"""The ids of backends in QUIC connection ids: what each has, and what a service allows. Pure."""
+"""QUIC server ids: one for each form of connection ids that a service allows. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from accel.errors import InvalidError
 from accel.model.hints import LONGEST_ID, ROTATIONS
-
-if TYPE_CHECKING:
-    from accel.model.backend import Backend
-    from accel.model.service import Service
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,56 +78,3 @@ def check(ids: ServerIds, path: str) -> None:
                 place, f"has {len(each.id)} bytes", hint=f"from 1 to {LONGEST_ID} bytes"
             )
         rotations.add(each.rotation)
-
-
-def check_fit(service: Service, backend: Backend, path: str) -> None:
-    """That the forms of `service` have room for the ids of `backend`. Raises InvalidError."""
-    for each in backend.server_ids:
-        form = service.hints.form(each.rotation)
-        if form is None:
-            raise InvalidError(
-                f"{path}.{each.rotation}",
-                f"service {service.name!r} has no form of connection ids with that rotation",
-                hint="add it to quic in the service's hints, or leave the id out",
-            )
-        if len(each.id) != form.server_id_length:
-            raise InvalidError(
-                f"{path}.{each.rotation}",
-                f"{each.id.hex()} has {len(each.id)} bytes, and that form of service "
-                f"{service.name!r} has {form.server_id_length}",
-                hint="give an id of that length",
-            )
-
-
-def check_kept(service: Service, backends: Iterable[Backend], path: str) -> None:
-    """That what `backends` have still fits `service`. Raises InvalidError for its forms."""
-    for backend in backends:
-        try:
-            check_fit(service, backend, "")
-        except InvalidError:
-            ids = ", ".join(map(str, backend.server_ids))
-            raise InvalidError(
-                path,
-                f"backend {backend.name!r} has the server ids {ids}, which would not fit any more",
-                hint="take them away first, or change both at once: accel apply",
-            ) from None
-
-
-class Taken:
-    """Whose ids there are already."""
-
-    def __init__(self, backends: Iterable[Backend] = ()) -> None:
-        self._of: dict[tuple[str, ServerId], str] = {}
-        for backend in backends:
-            self._of.update(((backend.service, each), backend.name) for each in backend.server_ids)
-
-    def take(self, backend: Backend, path: str) -> None:
-        """Raises InvalidError if another backend of its service has one of its ids."""
-        for each in backend.server_ids:
-            owner = self._of.setdefault((backend.service, each), backend.name)
-            if owner != backend.name:
-                raise InvalidError(
-                    f"{path}.{each.rotation}",
-                    f"{each.id.hex()} is the id of backend {owner!r} already",
-                    hint="give each backend of a service an id of its own",
-                )

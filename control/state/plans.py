@@ -14,8 +14,7 @@ from typing import TypeVar
 from accel.control.state.state import Change, State
 from accel.errors import ExistsError, InvalidError, NotFoundError, RevisionError
 from accel.model.backend import Backend
-from accel.model.desired import check_desired
-from accel.model.quic import Taken, check_fit, check_kept
+from accel.model.desired import Taken, check_desired, check_fit, check_kept
 from accel.model.service import Service
 
 Plan = Callable[[State], list[Change]]

@@ -6,9 +6,9 @@ import enum
 from collections.abc import Iterable
 from dataclasses import fields
 
-from accel.guard_answers import GuardSample, GuardState, GuardStatus
 from accel.model import plain_values
 from accel.model.guard import Guard, SourceRate
+from accel.model.guard_results import GuardSample, GuardState, GuardStatus
 from accel.terminal import Table, amount, blocks
 
 _FLAGS = ((2, "SYN"), (16, "ACK"), (4, "RST"), (1, "FIN"), (8, "PSH"), (32, "URG"))

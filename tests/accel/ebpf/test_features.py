@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from accel.checks import host
+from accel.checks.features import check
 from accel.ebpf import features
 from accel.ebpf.btf import function_id
 from accel.ebpf.features import FEATURES, Feature
@@ -37,7 +38,7 @@ def test_what_is_missing_names_the_kernel(
 ) -> None:
     feature = Feature(name="x", since="9.9", use="tests", needed=needed, probe=refuse(errno))
     monkeypatch.setattr(features, "FEATURES", (feature,))
-    (found,) = features.check()
+    (found,) = check()
     assert (found.name, found.level) == ("x", level)
     assert says in found.fix
     assert os.strerror(errno) in found.found
@@ -52,7 +53,7 @@ def test_probes_leave_nothing() -> None:
         os.listdir("/proc/self/fd"),
         os.readlink("/proc/self/ns/net"),
     ]
-    found = list(features.check())
+    found = list(check())
     after = [
         Path("/proc/mounts").read_text(),
         os.listdir("/proc/self/fd"),

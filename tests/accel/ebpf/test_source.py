@@ -10,6 +10,7 @@ import pytest
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR, read_constants, read_source
 from accel.errors import ProgramError
+from accel.model.guard_secret import GENERATIONS
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -93,3 +94,7 @@ def test_helpers_are_those_that_old_compilers_name() -> None:
     }
     text = "".join(path.read_text() for path in BPF_DIR.glob("*.[ch]"))
     assert set(re.findall(r"\bbpf_(\w+)\((?!\))", text)) <= named
+
+
+def test_as_many_keys_are_known_as_the_maps_have_room_for() -> None:
+    assert read_constants("keys.h")["KEY_GENERATIONS"] == GENERATIONS

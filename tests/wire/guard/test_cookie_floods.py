@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pytest
 
 from accel.ebpf import probes
-from accel.guard_answers import GuardState
 from accel.lab import INTERFACE, Lab, Topology, unwrap
 from accel.lab.clients.flood import Kind, at_gateway
 from accel.lab.clients.kept import KeptFlows
@@ -17,6 +16,7 @@ from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
+from accel.model.guard_results import GuardState
 from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, packets, url
 from tests.support.wire.under_attack import SOURCES, Spoils, settled, until
 

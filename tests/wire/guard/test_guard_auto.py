@@ -13,7 +13,6 @@ import pytest
 
 from accel.client.client import Client
 from accel.errors import UnreachableError
-from accel.guard_answers import GuardState
 from accel.lab import Lab, Topology
 from accel.lab.clients.flood import Kind, at_gateway
 from accel.lab.clients.kept import KeptFlows
@@ -21,6 +20,7 @@ from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
 from accel.model.address import Address
 from accel.model.guard import Guard, Policy
+from accel.model.guard_results import GuardState
 from accel.model.results import Attack
 from accel.model.service import Service
 from tests.support.wire.steering import SERVICE, errors, packets, url
