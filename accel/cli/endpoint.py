@@ -7,7 +7,7 @@ import re
 
 from accel.errors import InvalidError
 from accel.model.address import Address, check_name
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from accel.model.service import Protocol
 
 _END = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d{1,5})\Z")

@@ -9,7 +9,7 @@ from typing import Any
 from accel.cli.endpoint import endpoint
 from accel.model import quic
 from accel.model.backend import Mode, State
-from accel.model.results import Reached
+from accel.model.results.gateway import Reached
 from accel.model.service import Service
 from accel.terminal import Table, plain
 

@@ -16,16 +16,14 @@ from accel.client import guard_messages, messages
 from accel.client.daemon_probe import unreachable
 from accel.client.errors import from_call
 from accel.errors import AccelError
-from accel.model import hint_report, hint_results
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard
-from accel.model.guard_results import GuardSample, GuardStatus
-from accel.model.hint_report import HintReport
-from accel.model.hint_results import HintStats
 from accel.model.hints import Hints, Shard
 from accel.model.quic import ServerIds
-from accel.model.results import (
+from accel.model.results import hint_report
+from accel.model.results import hints as hint_results
+from accel.model.results.gateway import (
     Attached,
     Change,
     Event,
@@ -35,6 +33,9 @@ from accel.model.results import (
     Status,
     Target,
 )
+from accel.model.results.guard import GuardSample, GuardStatus
+from accel.model.results.hint_report import HintReport
+from accel.model.results.hints import HintStats
 from accel.model.service import Protocol, Service
 from accel.v1 import gateway_pb2 as pb
 from accel.v1 import (

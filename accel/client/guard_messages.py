@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from accel.model import message_codec
 from accel.model.guard import UNGUARDED
-from accel.model.guard_results import (
+from accel.model.results.gateway import Count
+from accel.model.results.guard import (
     GuardRates,
     GuardSample,
     GuardState,
@@ -16,7 +17,6 @@ from accel.model.guard_results import (
     GuardThresholds,
     TopSource,
 )
-from accel.model.results import Count
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 
 from accel.client.client import Client
-from accel.model import hint_results
-from accel.model.hint_results import KnownHint
+from accel.model.results import hints
+from accel.model.results.hints import KnownHint
 from accel.v1 import hint_pb2 as pb
 
 _PAGE = 10_000
@@ -69,7 +69,7 @@ class PushedClient(Client):
         the holdout group, whose hints are ignored."""
         request = pb.LookUpHintsRequest(service=service, client=client)
         answer = self._call(self._hints.LookUpHints, request)
-        return list(map(hint_results.known_hint, answer.hints)), answer.holdout
+        return list(map(hints.known_hint, answer.hints)), answer.holdout
 
     def watch_hints(self, service: str = "") -> Iterator[HintNews]:
         """What happens to hints from now on, without end."""

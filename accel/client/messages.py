@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from accel.model import hint_results, message_codec
+from accel.model import message_codec
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED, Shard
 from accel.model.quic import ServerId
-from accel.model.results import (
+from accel.model.results import hints
+from accel.model.results.gateway import (
     Attached,
     Attack,
     BackendStats,
@@ -199,7 +200,7 @@ def explanation(message: gateway_pb2.ExplainResponse) -> Explanation:
         packet_out=message.packet_out,
         steps=tuple(message.steps),
         outcome=message.outcome,
-        hints=tuple(map(hint_results.known_hint, message.hints)),
+        hints=tuple(map(hints.known_hint, message.hints)),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from accel.control.hints.reports import Group, HintReports, Report
 from accel.control.state.state import State
 from accel.errors import HostError
-from accel.model.confidence import Values
-from accel.model.hint_report import MEASURES
+from accel.model.results.confidence import Values
+from accel.model.results.hint_report import MEASURES
 from accel.model.service import Protocol
 from accel.v1 import hint_pb2 as pb
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from accel.control.needs import DataPath
 from accel.datapath.hints.sampled_flows import Measured, SampledFlows
-from accel.model.confidence import Difference, Values, of_means, of_proportions
-from accel.model.hint_report import LEAST, MEASURES, RESUMPTION
 from accel.model.hints import UNHINTED, Hints, HintUse
+from accel.model.results.confidence import Difference, Values, of_means, of_proportions
+from accel.model.results.hint_report import LEAST, MEASURES, RESUMPTION
 
 
 @dataclass(kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from accel.lab.clients.requests import curl
 from accel.lab.hosts import INTERFACE
 from accel.model.backend import Mode
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from tests.support.wire.machine_network import Network, ip
 from tests.support.wire.steering import a_service, errors, its_backends, spread, url
 

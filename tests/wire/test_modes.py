@@ -14,7 +14,7 @@ from accel.lab import Lab, Topology
 from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Mode
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from tests.support.wire.steering import (
     SERVICE,
     a_service,

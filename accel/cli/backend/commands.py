@@ -19,7 +19,7 @@ from accel.model.address import check_name, parse_address
 from accel.model.backend import DEFAULT_GUE_PORT, DEFAULT_WEIGHT, Backend, Mode, State
 from accel.model.guard_secret import KEY_PERIOD
 from accel.model.quic import ServerId
-from accel.model.results import Reached
+from accel.model.results.gateway import Reached
 from accel.terminal import emit, note
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from accel.cli.parser import Commands, Parser
 from accel.config import configuration
 from accel.errors import InvalidError
 from accel.model.desired import Desired
-from accel.model.results import Change
+from accel.model.results.gateway import Change
 from accel.terminal import emit, note
 
 

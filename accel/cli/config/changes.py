@@ -9,7 +9,7 @@ from typing import Any
 
 from accel.cli.endpoint import endpoint
 from accel.cli.rows import plain_backend, plain_service
-from accel.model.results import Change, ChangeKind, Reached
+from accel.model.results.gateway import Change, ChangeKind, Reached
 from accel.model.service import Service
 from accel.terminal import paint, plain
 

@@ -8,7 +8,7 @@ from typing import Any
 from accel.cli import connect, parser
 from accel.cli.config import changes
 from accel.cli.parser import Commands
-from accel.model.results import Attack
+from accel.model.results.gateway import Attack
 from accel.terminal import amount, emit_each, paint
 
 

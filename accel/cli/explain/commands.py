@@ -12,9 +12,9 @@ from accel.cli.parser import Commands
 from accel.cli.rows import plain_backend
 from accel.datapath.hints.outcomes import HintOutcome
 from accel.model import plain_values
-from accel.model.hint_results import KnownHint
 from accel.model.prefix import ttl_text
-from accel.model.results import Explanation, Reached
+from accel.model.results.gateway import Explanation, Reached
+from accel.model.results.hints import KnownHint
 from accel.terminal import Table, blocks, emit, paint, plain
 
 _ACTIONS = {

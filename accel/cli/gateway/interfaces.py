@@ -6,7 +6,7 @@ import argparse
 
 from accel.cli import connect, parser
 from accel.cli.parser import Commands
-from accel.model.results import Status
+from accel.model.results.gateway import Status
 from accel.terminal import Table, amount, blocks, emit, note, size
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from accel.cli import connect, parser
 from accel.cli.parser import Commands
 from accel.model.address import check_name
-from accel.model.results import BackendStats, Count, ServiceStats, Stats
+from accel.model.results.gateway import BackendStats, Count, ServiceStats, Stats
 from accel.terminal import Table, amount, blocks, emit, emit_each, size
 
 

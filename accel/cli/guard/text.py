@@ -8,7 +8,7 @@ from dataclasses import fields
 
 from accel.model import plain_values
 from accel.model.guard import Guard, SourceRate
-from accel.model.guard_results import GuardSample, GuardState, GuardStatus
+from accel.model.results.guard import GuardSample, GuardState, GuardStatus
 from accel.terminal import Table, amount, blocks
 
 _FLAGS = ((2, "SYN"), (16, "ACK"), (4, "RST"), (1, "FIN"), (8, "PSH"), (32, "URG"))

@@ -14,7 +14,7 @@ from accel.terminal import Table, emit, note
 
 if TYPE_CHECKING:
     from accel.client.hints import PushedHint
-    from accel.model.hint_results import KnownHint
+    from accel.model.results.hints import KnownHint
 
 
 def register(commands: Commands) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from accel.model.confidence import Difference
-from accel.model.hint_report import (
+from accel.model.results.confidence import Difference
+from accel.model.results.hint_report import (
     LEAST,
     MEASURES,
     RESUMPTION,

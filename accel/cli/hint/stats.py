@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from accel.cli import connect, parser
 from accel.cli.parser import Commands
 from accel.model.address import check_name
-from accel.model.hint_results import HintStats
+from accel.model.results.hints import HintStats
 from accel.terminal import Table, amount, blocks, emit, emit_each, note
 
 

@@ -8,7 +8,7 @@ from accel.cli import connect, parser, rows
 from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model.address import parse_address
-from accel.model.results import Reached
+from accel.model.results.gateway import Reached
 from accel.model.ring_size import DEFAULT_RING_SIZE, RING_SIZES
 from accel.model.service import Protocol, Service
 from accel.terminal import blocks, emit, note

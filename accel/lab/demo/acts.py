@@ -23,7 +23,7 @@ from accel.lab.demo.verdict_rows import verdict_rows
 from accel.lab.hosts import Topology
 from accel.lab.network import Lab
 from accel.model.backend import Mode, State
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from accel.terminal import Table, paint
 
 REQUESTS = 600  # of each service in each of the first three acts

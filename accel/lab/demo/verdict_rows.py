@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accel.model.results import Stats
+from accel.model.results.gateway import Stats
 from accel.verdicts import Verdict
 
 

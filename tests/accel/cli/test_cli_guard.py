@@ -14,7 +14,7 @@ from accel.cli.main import main
 from accel.datapath.encode import address_bytes
 from accel.datapath.samples import SAMPLE
 from accel.model.address import parse_address
-from accel.model.results import Attack
+from accel.model.results.gateway import Attack
 from accel.verdicts import Verdict
 from tests.support.daemon.here import Here
 from tests.support.daemon.objects import web

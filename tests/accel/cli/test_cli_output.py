@@ -17,7 +17,7 @@ from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
-from accel.model.results import (
+from accel.model.results.gateway import (
     BackendStats,
     Change,
     ChangeKind,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from accel.cli.hint.report_text import text
-from accel.model.confidence import Difference
-from accel.model.hint_report import HintGroup, HintMeasure, HintReport
+from accel.model.results.confidence import Difference
+from accel.model.results.hint_report import HintGroup, HintMeasure, HintReport
 
 NONE = HintMeasure(count=0, mean=0, median=0, p95=0)
 

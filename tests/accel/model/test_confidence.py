@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accel.model.confidence import KEPT, Difference, Values, of_means, of_proportions, t_quantile
+from accel.model.results.confidence import (
+    KEPT,
+    Difference,
+    Values,
+    of_means,
+    of_proportions,
+    t_quantile,
+)
 
 
 # Newcombe 1998, table II, method 10 (a to h).

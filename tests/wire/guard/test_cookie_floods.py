@@ -16,7 +16,7 @@ from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardMode, Policy
-from accel.model.guard_results import GuardState
+from accel.model.results.guard import GuardState
 from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, packets, url
 from tests.support.wire.under_attack import SOURCES, Spoils, settled, until
 

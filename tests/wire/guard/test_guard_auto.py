@@ -20,8 +20,8 @@ from accel.lab.clients.requests import Traffic, curl
 from accel.lab.daemon import Daemon
 from accel.model.address import Address
 from accel.model.guard import Guard, Policy
-from accel.model.guard_results import GuardState
-from accel.model.results import Attack
+from accel.model.results.gateway import Attack
+from accel.model.results.guard import GuardState
 from accel.model.service import Service
 from tests.support.wire.steering import SERVICE, errors, packets, url
 from tests.support.wire.under_attack import SOURCES, Spoils, guard_services, until

@@ -27,7 +27,7 @@ from accel.lab.servers.haproxy import Haproxy
 from accel.model.address import Address
 from accel.model.backend import Mode, State
 from accel.model.hints import Hints, Shard, ShardKey
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from accel.model.service import Service
 from tests.support.wire import certificates
 from tests.support.wire.steering import (

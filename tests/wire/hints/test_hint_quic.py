@@ -23,7 +23,7 @@ from accel.lab.servers.certificates import make_chain
 from accel.model.backend import Backend, Mode, State
 from accel.model.hints import Hints, QuicId
 from accel.model.quic import ServerId
-from accel.model.results import Target
+from accel.model.results.gateway import Target
 from accel.model.service import Protocol, Service
 from tests.support.wire import quic_server
 from tests.support.wire.quic_client import QuicClient

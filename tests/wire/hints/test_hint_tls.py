@@ -19,8 +19,8 @@ from accel.lab.daemon import Daemon
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard, Policy
-from accel.model.hint_results import HintKind, HintStats
 from accel.model.hints import UNHINTED, Affinity, Hints, Learn
+from accel.model.results.hints import HintKind, HintStats
 from tests.support.wire.steering import SERVICE, a_service, its_backends, set_state
 from tests.support.wire.under_attack import until
 

@@ -19,8 +19,8 @@ from accel.lab import Lab, Topology
 from accel.lab.daemon import Daemon
 from accel.lab.hosts import INTERFACE
 from accel.model.backend import Mode
-from accel.model.hint_report import HintReport
 from accel.model.hints import Hints, Learn
+from accel.model.results.hint_report import HintReport
 from tests.support.wire.steering import SERVICE, a_service, its_backends
 
 CLIENTS, RETURNS = 24, 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from accel.model.address import Address
 from accel.model.backend import Backend
-from accel.model.hint_results import KnownHint
+from accel.model.results.hints import KnownHint
 from accel.model.service import Protocol, Service
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from accel.model.guard import Guard
-from accel.model.results import Count
+from accel.model.results.gateway import Count
 
 T = TypeVar("T")
 

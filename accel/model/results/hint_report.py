@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accel.model.confidence import Difference
+from accel.model.results.confidence import Difference
 
 MEASURES = ("first_payload", "second_payload", "handshake_bytes")
 """Those that are means; in the API each of a group's fields, and the name of an effect."""

@@ -1,0 +1,1 @@
+"""What is answered about services, guards and hints: status, counts, explanations, reports."""
