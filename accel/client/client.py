@@ -5,17 +5,13 @@ Plain values in, plain values out; every failure is an error of accel.errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import grpc
 
 from accel.client import guard_messages, messages
-from accel.client.daemon_probe import unreachable
-from accel.client.errors import from_call
-from accel.errors import AccelError
+from accel.client.connection import Connection
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard
@@ -46,39 +42,15 @@ from accel.v1 import (
     hint_pb2_grpc,
 )
 
-_OPTIONS = (
-    # A whole desired state is one message: 100,000 backends take some ten megabytes.
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # The authority of a unix socket is its path, percent-encoded, which some servers refuse.
-    ("grpc.default_authority", "localhost"),
-)
 
-
-class Client:
+class Client(Connection):
     """One connection. Calls raise UnreachableError after `seconds` without an answer."""
 
     def __init__(self, socket: Path, *, seconds: float = 60.0) -> None:
-        self._socket = socket
-        self._seconds = seconds
-        self._channel = grpc.insecure_channel(f"unix:{socket}", options=_OPTIONS)
+        super().__init__(socket, seconds=seconds)
         self._stub = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self._guards = guard_pb2_grpc.GuardServiceStub(self._channel)
         self._hints = hint_pb2_grpc.HintServiceStub(self._channel)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._channel.close()
 
     def services(self) -> tuple[list[Service], int]:
         """All services, and the store's revision that they show."""
@@ -305,14 +277,3 @@ class Client:
 
     def detach(self, interface: str) -> None:
         self._call(self._stub.Detach, pb.DetachRequest(interface=interface))
-
-    def _call(self, method: Callable[..., Any], request: Any) -> Any:
-        try:
-            return method(request, timeout=self._seconds)
-        except grpc.RpcError as error:
-            raise self._error(error) from None
-
-    def _error(self, error: grpc.RpcError) -> AccelError:
-        if error.code() == grpc.StatusCode.UNAVAILABLE:
-            return unreachable(self._socket) or from_call(error, where="", seconds=None)
-        return from_call(error, where=str(self._socket), seconds=self._seconds)

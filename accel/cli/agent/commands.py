@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accel.cli import connect, parser, tls
-from accel.cli.parser import Commands
+from accel.cli.parser import Commands, Parser
 from accel.errors import InvalidError
 from accel.model.address import check_name
 
@@ -34,6 +34,11 @@ def register(commands: Commands) -> None:
         "      --service api --backend b1 --gateway 192.0.2.1:7443 \\\n"
         "      --tls-cert b1.pem --tls-key b1.key --tls-ca ca.pem",
     )
+    _arguments(haproxy)
+    haproxy.command(_haproxy)
+
+
+def _arguments(haproxy: Parser) -> None:
     parser.file(
         haproxy.add_argument(
             "--stats-socket",
@@ -66,7 +71,6 @@ def register(commands: Commands) -> None:
     )
     tls.register(where)
     parser.socket(haproxy, default=argparse.SUPPRESS)
-    haproxy.command(_haproxy)
 
 
 def _haproxy(options: argparse.Namespace) -> int:

@@ -51,6 +51,14 @@ def register(commands: Commands) -> None:
             action.choices = ("table", "json", "yaml", "text")
             action.help = "how data is printed; text is what load reads (default: %(default)s)"
 
+    _register_load(below)
+
+    lookup = below.add_parser("lookup", help="which prefixes have an address")
+    lookup.add_argument("address", metavar="ADDRESS")
+    lookup.command(_lookup, prints=True).connects()
+
+
+def _register_load(below: Commands) -> None:
     load = below.add_parser(
         "load",
         help="load a list from a file: all of it or nothing",
@@ -70,10 +78,6 @@ def register(commands: Commands) -> None:
     load.add_argument("--replace", action="store_true", help="all others go")
     _dry_run(load)
     load.command(_load).connects()
-
-    lookup = below.add_parser("lookup", help="which prefixes have an address")
-    lookup.add_argument("address", metavar="ADDRESS")
-    lookup.command(_lookup, prints=True).connects()
 
 
 def _prefixes(to: Parser) -> None:

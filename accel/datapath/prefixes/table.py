@@ -68,9 +68,7 @@ class PrefixTable:
         at = self._find(hashes)
         new = at < 0
         if only:
-            live = (self._words.reshape(-1) & _ACTIONS) != 0
-            live[at[~new]] = False
-            gone = np.flatnonzero(live)
+            gone = self._all_but(at[~new])
             codes, uses = np.unique(_codes(put), return_counts=True)
         else:
             gone = self._find(self._hash(remove)) if remove is not None else _NONE
@@ -104,6 +102,12 @@ class PrefixTable:
             return int(differ.sum()) + len(changed) + len(gone)
 
         return write
+
+    def _all_but(self, kept: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Where entries are, besides those at `kept`."""
+        live = (self._words.reshape(-1) & _ACTIONS) != 0
+        live[kept] = False
+        return np.flatnonzero(live)
 
     def actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
         """Of each: 0 if it is not there, else PREFIX_ALLOW or PREFIX_DENY."""

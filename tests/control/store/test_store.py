@@ -19,6 +19,7 @@ from accel.control.state import plans
 from accel.control.state.plans import Plan
 from accel.control.state.state import Change, State
 from accel.control.store import database as store_module
+from accel.control.store import schema
 from accel.control.store.database import Store
 from accel.control.store.objects import text_of
 from accel.errors import ExpiredError, HostError
@@ -254,7 +255,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_the_first_schema_is_read_and_its_log_too(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with sqlite3.connect(path) as db:
-        db.executescript(store_module._FIRST)
+        db.executescript(schema.FIRST)
         db.execute("INSERT INTO services VALUES ('web', '192.0.2.1', 443, 6, 251, 2, 3, 1)")
         db.execute(
             "INSERT INTO backends VALUES ('web', 'b1', '10.0.0.1', 100, 1, 6080, 1, 2, 5, 9)"
