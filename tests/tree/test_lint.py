@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tests.support.tree import ROOT
@@ -47,6 +47,12 @@ def test_mypy() -> None:
     run("mypy", "accel", "bench", "vagrant")
 
 
+def test_contracts_of_imports() -> None:
+    """Those of pyproject.toml: floors, and rooms that do not know each other."""
+    assert "accel.control.daemon" in grimp.build_graph("accel", cache_dir=None).modules
+    run("lint-imports", "--no-cache")
+
+
 def test_buf_lint() -> None:
     run("buf", "lint", cwd=ROOT / "proto")
 
@@ -77,9 +83,3 @@ def test_what_runs_per_packet_names_its_licence(name: str) -> None:
     if name.startswith("bpf/"):
         first = (ROOT / name).read_text().splitlines()[0]
         assert first == "// SPDX-License-Identifier: GPL-2.0-only"
-
-
-def test_each_test_module_has_a_name_of_its_own() -> None:
-    """pytest takes the first of two, and an error in place of the other."""
-    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
-    assert [name for name, count in names.items() if count > 1] == []
