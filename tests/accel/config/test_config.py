@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,13 +12,10 @@ from accel.config import configuration
 from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
-from accel.model.desired import Desired
-from accel.model.guard import UNGUARDED, Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
-from accel.model.hints import UNHINTED, Affinity, Hints, Learn, QuicId, Shard, ShardKey
-from accel.model.plain_values import word
+from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
+from accel.model.hints import Affinity, Hints, Learn, QuicId, Shard, ShardKey
 from accel.model.quic import ServerId
 from accel.model.service import Protocol, Service
-from tests.support.tree import DOCS
 
 GOOD = """\
 services:
@@ -69,71 +60,73 @@ services:
 """
 
 
+SERVICES = {
+    "api": Service(
+        name="api",
+        address=parse_address("203.0.113.10", ""),
+        port=443,
+        protocol=Protocol.TCP,
+        ring_size=4093,
+        guard=Guard(
+            mode=GuardMode.COOKIE_BACKEND,
+            policy=Policy.AUTO,
+            on_rate=50_000,
+            flags=GuardLevel.ON,
+            syn_rate=SourceRate(level=GuardLevel.MONITOR, source=Rate(per_second=20, burst=100)),
+        ),
+        hints=Hints(
+            affinity=Affinity.CLIENT,
+            learn=Learn.EXCEPTIONS,
+            shard=Shard(key=ShardKey.SOURCE, size=3),
+            warm=True,
+            key4=24,
+            lifetime=600,
+            holdout=5.0,
+            bound=1.25,
+        ),
+    ),
+    "dns": Service(
+        name="dns",
+        address=parse_address("2001:db8::53", ""),
+        port=0,
+        protocol=Protocol.UDP,
+        hints=Hints(
+            quic=(
+                QuicId(rotation=0, server_id_length=4, nonce_length=8),
+                QuicId(rotation=5, server_id_length=1, nonce_length=4),
+            )
+        ),
+    ),
+}
+BACKENDS = {
+    ("api", "a"): Backend(
+        service="api",
+        name="a",
+        address=parse_address("10.0.0.11", ""),
+        weight=50,
+        mode=Mode.GUE,
+    ),
+    ("api", "b"): Backend(
+        service="api",
+        name="b",
+        address=parse_address("2001:db8::12", ""),
+        mode=Mode.IPIP,
+        gue_port=7000,
+        state=State.DRAIN,
+    ),
+    ("dns", "c"): Backend(
+        service="dns",
+        name="c",
+        address=parse_address("10.0.0.13", ""),
+        server_ids=(ServerId(rotation=0, id=b"\1\2\3\4"), ServerId(rotation=5, id=b"\xff")),
+    ),
+}
+
+
 def test_reads_every_key() -> None:
     desired = configuration.loads(GOOD).desired
-    assert desired.services == {
-        "api": Service(
-            name="api",
-            address=parse_address("203.0.113.10", ""),
-            port=443,
-            protocol=Protocol.TCP,
-            ring_size=4093,
-            guard=Guard(
-                mode=GuardMode.COOKIE_BACKEND,
-                policy=Policy.AUTO,
-                on_rate=50_000,
-                flags=GuardLevel.ON,
-                syn_rate=SourceRate(
-                    level=GuardLevel.MONITOR, source=Rate(per_second=20, burst=100)
-                ),
-            ),
-            hints=Hints(
-                affinity=Affinity.CLIENT,
-                learn=Learn.EXCEPTIONS,
-                shard=Shard(key=ShardKey.SOURCE, size=3),
-                warm=True,
-                key4=24,
-                lifetime=600,
-                holdout=5.0,
-                bound=1.25,
-            ),
-        ),
-        "dns": Service(
-            name="dns",
-            address=parse_address("2001:db8::53", ""),
-            port=0,
-            protocol=Protocol.UDP,
-            hints=Hints(
-                quic=(
-                    QuicId(rotation=0, server_id_length=4, nonce_length=8),
-                    QuicId(rotation=5, server_id_length=1, nonce_length=4),
-                )
-            ),
-        ),
-    }
-    assert desired.backends == {
-        ("api", "a"): Backend(
-            service="api",
-            name="a",
-            address=parse_address("10.0.0.11", ""),
-            weight=50,
-            mode=Mode.GUE,
-        ),
-        ("api", "b"): Backend(
-            service="api",
-            name="b",
-            address=parse_address("2001:db8::12", ""),
-            mode=Mode.IPIP,
-            gue_port=7000,
-            state=State.DRAIN,
-        ),
-        ("dns", "c"): Backend(
-            service="dns",
-            name="c",
-            address=parse_address("10.0.0.13", ""),
-            server_ids=(ServerId(rotation=0, id=b"\1\2\3\4"), ServerId(rotation=5, id=b"\xff")),
-        ),
-    }
+    assert desired.services == SERVICES
+    assert desired.backends == BACKENDS
 
 
 HEAD = "services:\n- name: api\n  address: 192.0.2.1\n  port: 80\n"
@@ -306,209 +299,3 @@ def test_what_the_daemon_refuses_is_located_in_the_file() -> None:
     assert found.hint == "use another"
     other = InvalidError("expected_revision", "too large")
     assert document.locate(other) is other
-
-
-_names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,10}", fullmatch=True)
-_addresses = st.one_of(
-    st.integers(0x0A000001, 0x0AFFFFFF).map(lambda n: parse_address(_dotted(n), "")),
-    st.integers(1, 2**64).map(lambda n: parse_address(f"2001:db8::{n % 65536:x}", "")),
-)
-
-
-def _dotted(n: int) -> str:
-    return ".".join(str(n >> shift & 255) for shift in (24, 16, 8, 0))
-
-
-_rates = st.builds(
-    SourceRate,
-    level=st.sampled_from(GuardLevel),
-    source=st.builds(Rate, per_second=st.integers(0, 1_000_000), burst=st.integers(0, 60)),
-    prefix=st.builds(Rate, per_second=st.integers(0, 1_000_000)),
-)
-_guards = st.builds(
-    Guard,
-    mode=st.sampled_from(GuardMode),
-    on_rate=st.just(0) | st.integers(1000, 10**9),
-    off_rate=st.integers(0, 999),
-    hold=st.integers(1, 86400),
-    prefixes=st.sampled_from(GuardLevel),
-    unknown=st.sampled_from((GuardLevel.OFF, GuardLevel.MONITOR, GuardLevel.ATTACK)),
-    udp_rate=_rates,
-    syn_rate=_rates,
-)
-
-
-_hints = st.builds(
-    Hints,
-    affinity=st.sampled_from((Affinity.CLIENT, Affinity.PREFIX)),
-    learn=st.sampled_from(Learn),
-    shard=st.builds(Shard, key=st.sampled_from(ShardKey), size=st.integers(1, 255)),
-    warm=st.booleans(),
-    key4=st.integers(8, 32),
-    key6=st.integers(16, 128),
-    lifetime=st.integers(1, 500),
-    longest=st.integers(500, 86400),
-    holdout=st.floats(0, 100),
-    bound=st.just(0.0) | st.floats(1.01, 1000),
-    floor=st.integers(1, 1_000_000),
-    sample=st.floats(0, 100),
-)
-_FORMS = tuple(QuicId(rotation=r, server_id_length=2 + r, nonce_length=4) for r in range(7))
-
-
-@st.composite
-def _desired(draw: st.DrawFn) -> Desired:
-    services, backends = {}, {}
-    for i, name in enumerate(draw(st.lists(_names, unique=True, max_size=4))):
-        protocol = draw(st.sampled_from(Protocol))
-        quic = _FORMS[: draw(st.integers(0, 7))] if protocol is Protocol.UDP else ()
-        services[name] = Service(
-            name=name,
-            address=draw(_addresses),
-            port=i,
-            protocol=protocol,
-            hints=dataclasses.replace(draw(_hints), quic=quic),
-            ring_size=draw(st.sampled_from([251, 65537])),
-            guard=draw(_guards),
-        )
-        for j, below in enumerate(draw(st.lists(_names, unique=True, max_size=4))):
-            backends[(name, below)] = Backend(
-                service=name,
-                name=below,
-                address=draw(_addresses),
-                weight=draw(st.integers(1, 65535)),
-                mode=draw(st.sampled_from(Mode)),
-                gue_port=draw(st.integers(1, 65535)),
-                state=draw(st.sampled_from(State)),
-                server_ids=tuple(
-                    ServerId(
-                        rotation=form.rotation,
-                        id=bytes([j]) + draw(st.binary(min_size=n - 1, max_size=n - 1)),
-                    )
-                    for form in quic
-                    for n in (form.server_id_length,)
-                ),
-            )
-    return Desired(services=services, backends=backends)
-
-
-@given(_desired())
-def test_written_and_read_back_is_the_same(desired: Desired) -> None:
-    text = configuration.dumps(desired)
-    assert configuration.loads(text).desired == desired
-    jsonschema.validate(as_json(text), SCHEMA)
-
-
-def as_json(text: str) -> Any:
-    """As editors see it, which know keys that are texts alone."""
-    return json.loads(json.dumps(yaml.safe_load(text)))
-
-
-SCHEMA = json.loads(configuration.SCHEMA.read_text())
-
-
-def test_schema_has_the_keys_of_the_parser() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    defined = SCHEMA["$defs"]
-    assert tuple(SCHEMA["properties"]) == configuration.FILE_KEYS
-    assert tuple(defined["service"]["properties"]) == configuration.SERVICE_KEYS
-    assert tuple(defined["backend"]["properties"]) == configuration.BACKEND_KEYS
-    for name, default in (
-        ("guard", UNGUARDED),
-        ("source_rate", UNGUARDED.udp_rate),
-        ("rate", UNGUARDED.udp_rate.source),
-        ("hints", UNHINTED),
-    ):
-        properties = defined[name]["properties"]
-        assert list(properties) == [field.name for field in dataclasses.fields(default)]
-        for key, schema in properties.items():
-            if "default" in schema:
-                value = getattr(default, key)
-                assert schema["default"] == (word(value) if isinstance(value, Enum) else value)
-    assert defined["guard_level"]["enum"] == [word(level) for level in GuardLevel]
-    assert defined["guard"]["properties"]["mode"]["enum"] == [word(mode) for mode in GuardMode]
-    assert defined["guard"]["properties"]["policy"]["enum"] == [word(policy) for policy in Policy]
-    hints = defined["hints"]["properties"]
-    assert hints["affinity"]["enum"] == [word(affinity) for affinity in Affinity]
-    assert hints["learn"]["enum"] == [word(learn) for learn in Learn]
-    shard = hints["shard"]["properties"]
-    assert list(shard) == [field.name for field in dataclasses.fields(Shard)]
-    assert shard["key"]["enum"] == [word(key) for key in ShardKey]
-    form = defined["quic_id"]
-    assert list(form["properties"]) == [field.name for field in dataclasses.fields(QuicId)]
-    assert form["required"] == list(form["properties"])
-    assert defined["mode"]["enum"] == [mode.name.lower() for mode in Mode]
-    backend = defined["backend"]["properties"]
-    assert backend["state"]["enum"] == [state.name.lower() for state in State]
-    service = defined["service"]["properties"]
-    assert service["protocol"]["enum"] == [protocol.name.lower() for protocol in Protocol]
-
-
-def test_schema_and_parser_agree_on_defaults_and_what_is_required() -> None:
-    minimal = {
-        "services": [
-            {
-                "name": "api",
-                "address": "192.0.2.1",
-                "port": 80,
-                "backends": [{"name": "a", "address": "10.0.0.1"}],
-            }
-        ]
-    }
-    jsonschema.validate(minimal, SCHEMA)
-    desired = configuration.loads(json.dumps(minimal)).desired
-    for kind, made in (
-        ("service", desired.services["api"]),
-        ("backend", desired.backends[("api", "a")]),
-    ):
-        for key, schema in SCHEMA["$defs"][kind]["properties"].items():
-            if "default" in schema and (kind, key) != ("service", "mode"):
-                value = getattr(made, key)
-                assert schema["default"] == getattr(value, "name", str(value)).lower() or (
-                    schema["default"] == value
-                )
-    for kind in ("service", "backend"):
-        for key in SCHEMA["$defs"][kind]["required"]:
-            less = json.loads(json.dumps(minimal))
-            holder = less["services"][0]
-            del (holder if kind == "service" else holder["backends"][0])[key]
-            with pytest.raises(jsonschema.ValidationError):
-                jsonschema.validate(less, SCHEMA)
-            with pytest.raises(InvalidError, match=f"{key}: is missing"):
-                configuration.loads(json.dumps(less))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        ("port", 65536),
-        ("port", -1),
-        ("port", "80"),
-        ("ring_size", 250),
-        ("ring_size", 131072),
-        ("protocol", "sctp"),
-        ("mode", "nat"),
-        ("name", "API"),
-        ("name", ""),
-        ("address", "host.example"),
-        ("backends", None),
-        ("unknown", 1),
-    ],
-)
-def test_schema_and_parser_refuse_alike(change: tuple[str, object]) -> None:
-    file = as_json(GOOD)
-    jsonschema.validate(file, SCHEMA)
-    file["services"][0][change[0]] = change[1]
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(file, SCHEMA)
-    with pytest.raises(InvalidError):
-        configuration.loads(json.dumps(file))
-
-
-def test_the_examples_of_the_documentation_are_valid() -> None:
-    page = (DOCS / "configuration.md").read_text()
-    examples = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
-    assert examples
-    for example in examples:
-        jsonschema.validate(as_json(example), SCHEMA)
-        configuration.loads(example)
