@@ -1,4 +1,4 @@
-"""Any desired state, written as YAML and read again, is the same."""
+"""Any desired state, written as YAML and read again, is the same; any text is read or refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accel.config import configuration
+from accel.errors import InvalidError
 from accel.model.address import parse_address
 from accel.model.backend import Backend, Mode, State
 from accel.model.desired import Desired
@@ -107,3 +108,11 @@ def test_written_and_read_back_is_the_same(desired: Desired) -> None:
     text = configuration.dumps(desired)
     assert configuration.loads(text).desired == desired
     jsonschema.validate(as_json(text), SCHEMA)
+
+
+@given(st.text(alphabet="abs: []{}-&*!|>'\"\n#,?%", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        configuration.loads(text)
+    except InvalidError as error:
+        assert error.field  # noqa: PT017 - both outcomes are right
