@@ -103,8 +103,10 @@ def test_an_attack_from_its_start_over_a_kill_to_its_end(real: Acceld, network: 
             sample = stub.ListGuardSamples(request).samples[0]
             assert (sample.verdict, sample.destination) == ("challenged", "192.0.2.1")
             assert (sample.destination_port, sample.tcp_flags) == (443, 2)
-            until(lambda: status(first).sources, "a source")
-            assert status(first).sources[0].prefix == str(CROWD)
+            until(
+                lambda: [s.prefix for s in status(first).sources][:1] == [str(CROWD)],
+                "the crowd's prefix as the first source",
+            )
             first.process.kill()
             first.process.wait()
             with real.running("--key-period", "2") as second:
