@@ -64,24 +64,25 @@ def run() -> Iterator[Result]:
         least=0.9,
         note=f"bound 1.5: at the base choice of their address; {_range(at_base)}",
     )
-    for name, figures, least, how in (
-        ("affinity_returned_plain", bound, None, "learn off"),
-        ("affinity_returned", learned, 0.9, "learn exceptions"),
-    ):
-        values = [f.returned for f in figures]
-        yield result(
-            name,
-            float(np.mean(values)),
-            "of returns",
-            least=least,
-            note=f"bound 1.5, {how}: to where the device was last; {_range(values)}",
-        )
+    yield _returned("affinity_returned_plain", bound, None, "learn off")
+    yield _returned("affinity_returned", learned, 0.9, "learn exceptions")
     yield result(
         "affinity_torn",
         sum(f.torn for f in (*alone, *bound, *learned)),
         "connections",
         most=0,
         note="whose SYN went elsewhere than the rest",
+    )
+
+
+def _returned(name: str, figures: Sequence[Figures], least: float | None, how: str) -> Result:
+    values = [f.returned for f in figures]
+    return result(
+        name,
+        float(np.mean(values)),
+        "of returns",
+        least=least,
+        note=f"bound 1.5, {how}: to where the device was last; {_range(values)}",
     )
 
 

@@ -13,7 +13,6 @@ from itertools import islice
 import numpy as np
 
 from accel.datapath.hints.outcomes import HintOutcome
-from accel.datapath.hints.values import Clients
 from accel.model.hints import Affinity, Hints, HintUse, Kind, Learn, QuicId
 from accel.model.placement import Limits
 from accel.model.prefix_columns import V4
@@ -21,6 +20,7 @@ from accel.model.service import Protocol
 from accel.verdicts import Verdict
 from bench.frames import SERVICE4, packet
 from bench.harness import MET, ROUNDS, STEP, Harness, Run, ready
+from bench.pushing import Pusher
 from bench.report import Result, result
 from bench.sides import THREE, Ours
 
@@ -83,13 +83,12 @@ def run() -> Iterator[Result]:
 
 def _push(ours: Ours, count: int, hints: Hints = _PLAIN) -> None:
     """Hints for as many of the wrapper's clients, of both services, all over their backends."""
+    pusher = Pusher(ours.path)
     for placed in (_TCP, _UDP):
         ours.path.set_hints({placed.index: HintUse(hints=hints, there=Kind.PUSHED)})
-        low = np.arange(_FIRST, _FIRST + count, dtype=np.uint64) | np.uint64(V4)
-        clients = Clients(high=np.zeros(count, np.uint64), low=low)
-        numbers = np.array([b.number for b in placed.backends])
+        clients = np.arange(_FIRST, _FIRST + count, dtype=np.uint64) | np.uint64(V4)
         if placed is _TCP or count <= _MILLION // 2:
-            ours.path.hints.put(placed.index, clients, np.resize(numbers, count), lifetime=86_400)
+            pusher.push(placed, clients)
 
 
 def _new(ours: Ours, new: _New, clients: int, *, outcome: HintOutcome | None = None) -> Run:
@@ -207,11 +206,10 @@ def _flat(harness: Harness, stack: ExitStack, crowded: Ours) -> Iterator[Result]
 
 def _misses(harness: Harness, plain: Ours, stack: ExitStack) -> Iterator[Result]:
     ours = stack.enter_context(closing(Ours(limits=_LIMITS)))
+    pusher = Pusher(ours.path)
     for placed in (_TCP, _UDP):
         ours.path.set_hints({placed.index: HintUse(hints=_EVERYTHING, there=_ALL_KINDS)})
-        number = placed.backends[0].number
-        elsewhere = ip_network("192.0.2.0/24")
-        ours.path.hints.put_prefix(placed.index, elsewhere, number, lifetime=86_400)
+        pusher.push_prefix(placed, ip_network("192.0.2.0/24"))
     for new in _NEW:
         runs = [_new(side, new, _CLIENTS) for side in (plain, ours)]
         costs = _measure(harness, runs)

@@ -10,7 +10,8 @@ from accel.model.hints import Kind
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.service import Service
 from tests.model.client_model import again
-from tests.model.hint_model import Advised, Flight, HintModel, is_up
+from tests.model.hint_model import Advised, Flight, HintModel
+from tests.model.load_model import is_up
 from tests.model.packet_model import TCP
 from tests.model.ring_model import Ring
 

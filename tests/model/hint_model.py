@@ -6,22 +6,19 @@ the package what services, backends and their `Hints` look like, and nothing tha
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from accel.model.backend import Mode, State
+from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn, ShardKey
 from accel.model.placement import PlacedBackend, PlacedService
 from tests.model.client_model import V4, base_hash, bits_of, client_of, is_held_out
 from tests.model.learned_model import Advice, LearnedTable
+from tests.model.load_model import LoadModel, is_reachable, is_up
 from tests.model.quic_model import Unreadable, server_id
 
-RENEWED = 2  # seconds for which load bounds hold
-PART = 1 << 20  # what the whole is, of which a backend may get a part
-BELIEVED = 3  # a budget of warm connections: two seconds, and what is left of this one
 Network = IPv4Network | IPv6Network
 UNHINTED = Hints(holdout=0, bound=0)
 
@@ -62,12 +59,7 @@ class HintModel:
     _ids: dict[tuple[int, int, bytes], tuple[int, int]] = field(default_factory=dict)
     _services: dict[int, PlacedService] = field(default_factory=dict)
     backends: dict[int, tuple[int, PlacedBackend]] = field(default_factory=dict)
-    _flows: Counter[int] = field(default_factory=Counter)
-    _limits: dict[int, int] = field(default_factory=dict)
-    _parts: dict[int, int] = field(default_factory=dict)  # of all flows of this second, in PART
-    _all: Counter[int] = field(default_factory=Counter)  # by service
-    _bounded_until: dict[int, float] = field(default_factory=dict)
-    _budgets: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _load: LoadModel = field(default_factory=LoadModel)
 
     def __post_init__(self) -> None:
         self._learned = LearnedTable(self.keys, self.buckets)
@@ -98,11 +90,11 @@ class HintModel:
         plain = hints.affinity is Affinity.NONE and hints.shard.key is ShardKey.NONE
         if plain and not kinds:
             self._uses.pop(index, None)
-            self._bounded_until.pop(index, None)
+            self._load.unbound(index)
             return
         self._uses[index] = hints, kinds
         if not hints.bound:
-            self._bounded_until.pop(index, None)
+            self._load.unbound(index)
 
     @property
     def active(self) -> bool:
@@ -129,27 +121,14 @@ class HintModel:
 
     def warm(self, budgets: Mapping[int, int]) -> None:
         """So many warm connections backends have."""
-        self._budgets |= {n: (budget, self.now + BELIEVED) for n, budget in budgets.items()}
+        self._load.warm(budgets, self.now)
 
     def second(self) -> None:
         """Load bounds begin anew, and pushed hints that are past their time are swept away."""
         for index, (hints, _) in self._uses.items():
             if hints.bound and index in self._services:
-                self._begin(self._services[index], hints)
-                self._bounded_until[index] = self.now + RENEWED
+                self._load.begin_second(self._services[index], hints, self.now)
         self._pushed = {k: a for k, a in self._pushed.items() if self.now < a.until}
-
-    def _begin(self, placed: PlacedService, hints: Hints) -> None:
-        weights = {b.number: b.backend.weight if is_up(b) else 0 for b in placed.backends}
-        every = sum(weights.values())
-        if not every:
-            return
-        total = sum(self._flows[number] for number in weights)
-        for number, weight in weights.items():
-            wanted = math.ceil(round(hints.bound * weight * total / every, 6))
-            self._limits[number], self._flows[number] = max(hints.floor, wanted), 0
-            self._parts[number] = round(hints.bound * weight / every * PART)
-        self._all[placed.index] = 0
 
     def _advice(self, number: int, lifetime: int, longest: int, *, require: bool) -> Advice:
         generation = self.backends[number][1].generation
@@ -199,7 +178,7 @@ class HintModel:
         if of is None:
             return Advised(outcome="CID_UNROUTABLE")
         backend = self._of_service(flight.index, *of)
-        if backend is None or backend.backend.state is State.DOWN or not _is_reachable(backend):
+        if backend is None or backend.backend.state is State.DOWN or not is_reachable(backend):
             return Advised(outcome="CID_STALE")
         return Advised(outcome="CID", backend=backend)
 
@@ -255,27 +234,22 @@ class HintModel:
 
     def is_bounded(self, index: int) -> bool:
         """Whether load bounds hold."""
-        return self.now < self._bounded_until.get(index, 0)
+        return self._load.is_bounded(index, self.now)
 
     def is_over(self, number: int) -> bool:
         """Whether a backend has had all the new flows of this second."""
-        flows, (index, _) = self._flows[number], self.backends[number]
-        of_all = flows * PART >= self._parts.get(number, 0) * self._all[index]
-        return flows >= self._limits.get(number, 0) and of_all
+        return self._load.is_over(self.backends[number][0], number)
 
     def budget(self, number: int) -> int:
         """Warm connections that are believed in."""
-        budget, until = self._budgets.get(number, (0, 0))
-        return budget if self.now < until else 0
+        return self._load.budget(number, self.now)
 
     def opened(self, index: int, number: int) -> None:
         """A connection, at that backend: it is counted, and takes a warm one."""
-        if Kind.WARM in self.kinds_of(index) and number in self._budgets:
-            budget, until = self._budgets[number]
-            self._budgets[number] = max(0, budget - 1), until
+        if Kind.WARM in self.kinds_of(index):
+            self._load.take_warm(number)
         if self.is_bounded(index):
-            self._flows[number] += 1
-            self._all[index] += 1
+            self._load.count(index, number)
 
     # Learning
 
@@ -297,15 +271,6 @@ class HintModel:
         client = client_of(flight.client, hints)
         new = self._learned.put(client, flight.index, advice, self.now, hints.lifetime)
         self.taught[flight.index, "learned" if new else "refreshed"] += 1
-
-
-def is_up(backend: PlacedBackend) -> bool:
-    """Whether it may get new flows."""
-    return backend.backend.state is State.UP and _is_reachable(backend)
-
-
-def _is_reachable(backend: PlacedBackend) -> bool:
-    return bool(backend.next_hop) or backend.backend.mode is Mode.LOCAL
 
 
 def _holds(network: Network, bits: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,29 +16,25 @@ from accel.datapath.hints.client_keys import ClientKeys
 from accel.datapath.hints.clock import HintClock
 from accel.datapath.hints.loads import RENEWED, Loads
 from accel.datapath.hints.outcomes import HintOutcome
-from accel.datapath.hints.prefix_hints import KeyedHints, address_key, cid_key, prefix_key
-from accel.datapath.hints.pushed import Pushed
+from accel.datapath.hints.prefix_hints import KeyedHints, address_key, cid_key
+from accel.datapath.hints.pushed import Pushed, word_of
 from accel.datapath.hints.server_ids import ServerIdMap
 from accel.datapath.hints.table import PRESENT, WAYS, HintTable, of_numbers
-from accel.datapath.hints.values import Clients, HintCounts, Seen, Standing, pair, seen, unpair
+from accel.datapath.hints.values import HintCounts, Seen, Standing, halves, pair, seen, unpair
 from accel.datapath.maps import CONSTANTS, MapSet
 from accel.datapath.prefix_bits import cut_off, ring_sum
 from accel.datapath.samples import HINT_SAMPLE, Samples
 from accel.ebpf.ringbuf import RecordReader
-from accel.errors import InvalidError
 from accel.model.address import Address
-from accel.model.hints import LONGEST, UNUSED, HintUse, Kind
+from accel.model.hints import UNUSED, HintUse, Kind
 from accel.model.placement import PlacedService
-from accel.model.prefix import Network
 from accel.model.quic import ServerId
 
 _WORDS = 8  # of struct hints
 _CELLS = CONSTANTS["OUTCOME_CELLS"]
-_REQUIRE = CONSTANTS["HINT_REQUIRE"]
 _LEARNED, _REFRESHED, _UNLEARNED = (
     CONSTANTS[f"CELL_{name}"] for name in ("LEARNED", "REFRESHED", "UNLEARNED")
 )
-_GENERATION, _SERVICE = 7, 7  # the byte, and the 32-bit word, of struct backend
 _LEARN = 2  # a byte of struct hints
 _HOLDOUT, _BOUNDED_UNTIL, _SAMPLE = 2, 5, 15  # words of 32 bits
 WARM_SECONDS = 2
@@ -139,57 +136,18 @@ class HintMaps:
         for remove_where in (self._prefixes.remove_where, self._cids.remove_where):
             remove_where(lambda _, word: (word >> 12 & 0x1FFFF) in numbers)
 
-    # Hints
-
-    def put(
-        self,
-        index: int,
-        clients: Clients,
-        numbers: npt.NDArray[np.int64],
-        *,
-        lifetime: int,
-        longest: int = LONGEST,
-        require: bool = False,
-    ) -> None:
-        """Each client's next connections go to the backend of that number, if it may get them.
-
-        A hint ends after `lifetime` seconds, or that of the service after its last use; and after
-        `longest` in any case. Raises InvalidError and CapacityError, nothing written.
-        """
-        values, times = self._entry(index, numbers, lifetime, longest, require)
-        self._pushed.put(self._hash(index, clients), values, times)
-
-    def remove(self, index: int, clients: Clients) -> int:
-        """How many of them had a pushed hint."""
-        return self._pushed.remove(self._hash(index, clients))
-
-    def put_prefix(
-        self,
-        index: int,
-        network: Network,
-        number: int,
-        *,
-        lifetime: int,
-        longest: int = LONGEST,
-        require: bool = False,
-    ) -> None:
-        """Like `put`, for all clients of a prefix. Raises InvalidError and CapacityError."""
-        value, times = self._entry(index, np.array([number]), lifetime, longest, require)
-        packed = struct.pack("=QQ", int(value[0]), int(times[0]))
-        self._prefixes.put(prefix_key(index, network), packed)
-
-    def remove_prefix(self, index: int, network: Network) -> bool:
-        """Whether it had one."""
-        return self._prefixes.remove(prefix_key(index, network))
+    # What is said of backends
 
     def set_server_ids(self, ids: Mapping[int, Mapping[ServerId, int]]) -> int:
         """Of these services, by index, server ids are of the backends with these numbers, and no
         others. Returns how many writes that took. Raises InvalidError and CapacityError.
+
+        The backends are in the maps.
         """
         return self._cids.set(
             {
                 index: {
-                    cid_key(index, each.rotation, each.id): self._word(index, number)
+                    cid_key(index, each.rotation, each.id): self._word(number)
                     for each, number in of_service.items()
                 }
                 for index, of_service in ids.items()
@@ -202,9 +160,11 @@ class HintMaps:
         for number_, budget in budgets.items():
             self._warmths[number_] = pair(budget, until)
 
+    # What there is for a client
+
     def find(self, index: int, client: Address) -> dict[Kind, Seen]:
         """What there is for a client: a pushed hint, a learned one, that of its longest prefix."""
-        hash_ = self._hash(index, Clients.of([client]))[0]
+        hash_ = self._keys.of_service(index, *halves(client))[0]
         learned = self._learned[int(hash_) & len(self._learned) - 1]
         same = (learned[:, 0] >> np.uint64(32)) == hash_ >> np.uint64(32)
         mine = same & (learned[:, 0] & PRESENT != 0)
@@ -224,7 +184,7 @@ class HintMaps:
         candidates = []
         for kind, found in self.find(index, client).items():
             if kinds & kind:
-                backend = self._leaf.from_buffer_copy(self._backends[found.number])
+                backend = self._backend(found.number)
                 (standing,) = self.standings(index, [found.number])
                 refused = refusal(found, index, backend, standing)
                 candidates.append(
@@ -251,7 +211,7 @@ class HintMaps:
 
     def held_out(self, index: int, client: Address) -> bool:
         """Whether a client is of the group whose hints are ignored."""
-        cut = self._cut(index, Clients.of([client]))
+        cut = self._cut(index, client)
         return int(ring_sum(*cut)[0]) < int(self._rows[index].view(np.uint32)[_HOLDOUT])
 
     def learned_per_backend(self) -> npt.NDArray[np.int64]:
@@ -290,48 +250,17 @@ class HintMaps:
         """Zero those of an index that is given out anew."""
         self._cells[:, index] = 0
 
-    def _word(self, index: int, number: int) -> bytes:
-        value, _ = self._entry(index, np.array([number]), 1, 1, False)
-        return struct.pack("=Q", int(value[0]))
+    def _backend(self, number: int) -> Any:
+        """A copy of its struct."""
+        return self._leaf.from_buffer_copy(self._backends[number])
 
-    def _hash(self, index: int, clients: Clients) -> Words:
-        return self._keys.of_service(index, clients.high, clients.low)
+    def _word(self, number: int) -> bytes:
+        """Of a hint that leads to this backend as it is now."""
+        return struct.pack("=Q", word_of(number, self._backend(number).generation, require=False))
 
-    def _cut(self, index: int, clients: Clients) -> tuple[Words, Words]:
-        """The bits of addresses that make a client."""
+    def _cut(self, index: int, client: Address) -> tuple[Words, Words]:
+        """The bits of its address that make a client."""
         of = self.of(index).hints
-        is_v4 = (clients.high == 0) & (clients.low >> np.uint64(32) == 0xFFFF)
-        four = cut_off(clients.high, clients.low, 32 - of.key4)
-        six = cut_off(clients.high, clients.low, 128 - of.key6)
-        high, low = (np.where(is_v4, a, b) for a, b in zip(four, six, strict=True))
-        return high, low
-
-    def _entry(
-        self,
-        index: int,
-        numbers: npt.NDArray[np.int64],
-        lifetime: int,
-        longest: int,
-        require: bool,
-    ) -> tuple[Words, Words]:
-        """The lower halves of words, and times."""
-        if not 1 <= lifetime <= longest <= LONGEST:
-            raise InvalidError(
-                "lifetime",
-                f"{lifetime} s, at the longest {longest} s",
-                hint=f"from 1 s to {LONGEST} s",
-            )
-        known = (numbers > 0) & (numbers < len(self._backends))
-        rows = self._backends[np.where(known, numbers, 0)]
-        own = known & (rows.view(np.uint32)[:, _SERVICE] == index) & (rows[:, 0] != 0)
-        if not own.all():
-            raise InvalidError(
-                f"hints[{int(np.argmin(own))}].backend",
-                "is none of the service",
-                hint="a hint can only name a backend of its own service",
-            )
-        generations = rows.view(np.uint8)[:, _GENERATION].astype(np.uint64)
-        values: Words = numbers.astype(np.uint64) << np.uint64(12) | generations << np.uint64(4)
-        values |= PRESENT | np.uint64(_REQUIRE if require else 0)
-        now = self.now()
-        return values, np.full(len(numbers), pair(now + lifetime, now + longest), np.uint64)
+        high, low = halves(client)
+        is_v4 = not high[0] and low[0] >> np.uint64(32) == 0xFFFF
+        return cut_off(high, low, 32 - of.key4 if is_v4 else 128 - of.key6)

@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from accel.datapath.encode import Words
 from accel.datapath.maps import CONSTANTS
-from accel.errors import CapacityError
 
 WAYS = 4
 STEPS = CONSTANTS["HINT_STEPS"]
@@ -56,21 +55,6 @@ class HintTable:
         """A copy of the times there: when they end unless they are used, and in any case."""
         return np.array(self._hints[places, 1])
 
-    def put(self, hashes: Words, values: Words, times: Words) -> None:
-        """Of two with the same hash the later one counts. Raises CapacityError, nothing written."""
-        if not len(hashes):
-            return
-        _, last = first_and_last(hashes)
-        hashes, values, times = hashes[last], values[last], times[last]
-        places = self.find_places(hashes)
-        new = np.flatnonzero(places < 0)
-        if self._count + len(new) > self.limit:
-            raise self._full(self._count + len(new))
-        places[new] = self.find_room(hashes[new])
-        if (places < 0).any():
-            raise self._full(self.limit + 1)
-        self.write(places, hashes, values, times)
-
     def write(self, places: Places, hashes: Words, values: Words, times: Words) -> None:
         """At places that `find_places` or `find_room` gave for these hashes."""
         new = self._words[places] & PRESENT == 0
@@ -81,11 +65,6 @@ class HintTable:
     def clear(self, places: Places) -> int:
         """How many hints there were at these places, each named once."""
         return self._clear(places[self._words[places] & PRESENT != 0])
-
-    def remove(self, hashes: Words) -> int:
-        """How many of them there were."""
-        places = np.unique(self.find_places(hashes))
-        return self._clear(places[places >= 0])
 
     def find(self, hash_: np.uint64) -> tuple[int, int] | None:
         """Word and times of one hint."""
@@ -104,9 +83,6 @@ class HintTable:
         until = np.ascontiguousarray(self._hints[part, 1]).view(np.uint32)[::2]
         over = np.flatnonzero((self._words[part] & PRESENT != 0) & (until <= now))
         self._clear(over + part.start)
-
-    def _full(self, needed: int) -> CapacityError:
-        return CapacityError("hints", needed=needed, limit=self.limit, option="--max-hints")
 
     def _bucket(self, hashes: Words, step: int) -> Places:
         result: Places = ((hashes + np.uint64(step)) % np.uint64(len(self._buckets))).astype(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,23 +15,6 @@ from accel.model.address import Address
 from accel.model.prefix_columns import network_of, number
 
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clients:
-    """Addresses of 128 bits in two halves, IPv4 as ::ffff:a.b.c.d."""
-
-    high: Words
-    low: Words
-
-    @classmethod
-    def of(cls, addresses: Iterable[Address]) -> Clients:
-        """From addresses, one by one."""
-        values = [number(network_of(address)) for address in addresses]
-        return cls(
-            high=np.array([v >> 64 for v in values], np.uint64),
-            low=np.array([v & (1 << 64) - 1 for v in values], np.uint64),
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +45,12 @@ class HintCounts:
     learned: int
     refreshed: int
     unlearned: int
+
+
+def halves(client: Address) -> tuple[Words, Words]:
+    """The address as columns of one: 128 bits in two halves, IPv4 as ::ffff:a.b.c.d."""
+    value = number(network_of(client))
+    return np.array([value >> 64], np.uint64), np.array([value & (1 << 64) - 1], np.uint64)
 
 
 def pair(first: int, second: int) -> int:

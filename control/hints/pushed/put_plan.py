@@ -52,8 +52,12 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """Hints that are to be stored, and then written: each client once. `done` entries are right."""
+    """Hints that are to be stored, and then written: each client once. `done` entries are right.
 
+    `caller` is a number and a name.
+    """
+
+    caller: tuple[int, str]
     rows: Sequence[Row]
     places: Places
     hashes: Words
@@ -73,6 +77,9 @@ class Removal:
     wishes: Sequence[Wish]
 
 
+Plan = Setting | Removal
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planner:
     """`of_service` says how many pushed hints of clients each service has, by index."""
@@ -83,10 +90,13 @@ class Planner:
     quotas: Quotas
     of_service: Callable[[], npt.NDArray[np.int64]]
 
-    def setting(
+    def plan(self, step: Step, caller: tuple[int, str], clock: Clock, refusals: Refusals) -> Plan:
+        """`caller` is a number and a name. Refusals are added to those that there are."""
+        return self._setting(step, caller, clock, refusals) if step.sets else self._removal(step)
+
+    def _setting(
         self, step: Step, caller: tuple[int, str], clock: Clock, refusals: Refusals
     ) -> Setting:
-        """`caller` is a number and a name. Refusals are added to those that there are."""
         columns = Columns.of(step.lots)
         hashes = self.pushed.keys.hash(columns.indices, columns.high, columns.low)
         first, last = first_and_last(hashes)
@@ -113,6 +123,7 @@ class Planner:
             np.array([clock.now + t.longest for t in targets], np.uint64),
         )
         return Setting(
+            caller=caller,
             rows=[
                 *(
                     _row(lot.service, lot.target, caller[1], clock, *pack(high, low)[:2])
@@ -129,7 +140,7 @@ class Planner:
             done=done + len(wishes),
         )
 
-    def removal(self, step: Step) -> Removal:
+    def _removal(self, step: Step) -> Removal:
         """What is not there need not go."""
         columns = Columns.of(step.lots)
         hashes = self.pushed.keys.hash(columns.indices, columns.high, columns.low)

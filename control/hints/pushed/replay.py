@@ -65,55 +65,75 @@ Hash = Callable[[int, Words, Words], Words]
 
 def replay(rows: Iterable[Row], resolve: Resolve, hash_: Hash, now: int) -> Kept:
     """`now` is in seconds since 1970: what has ended then is not there."""
-    found: list[Whose | None] = []
-    last_gone: dict[tuple[str, str], int] = {}
-    names: list[tuple[str, str]] = []
-    columns: list[tuple[Words, ...]] = []
-    prefixes: dict[tuple[int, Network], tuple[int, int, int]] = {}
+    log = _Log(resolve, hash_)
     for row in rows:
-        position = len(found)
-        names.append((row.service, row.backend))
+        log.add(row)
+    return log.kept(now)
+
+
+class _Log:
+    """What rows have said so far. A row is known by its position."""
+
+    def __init__(self, resolve: Resolve, hash_: Hash) -> None:
+        self._resolve = resolve
+        self._hash = hash_
+        self._rows: list[Whose | None] = []
+        self._names: list[tuple[str, str]] = []
+        self._gone: dict[tuple[str, str], int] = {}  # backends, and the last row that said so
+        # Hashes, both halves of addresses, both times, positions.
+        self._columns: list[tuple[Words, ...]] = [(np.empty(0, np.uint64),) * 6]
+        self._prefixes: dict[tuple[int, Network], tuple[int, int, int]] = {}
+
+    def add(self, row: Row) -> None:
+        position = len(self._rows)
+        self._names.append((row.service, row.backend))
         if row.said is Said.BACKEND_GONE:
-            last_gone[names[-1]] = position
-        placed = resolve(row.service, row.backend)
-        found.append(_whose(row, placed))
+            self._gone[self._names[-1]] = position
+        placed = self._resolve(row.service, row.backend)
+        self._rows.append(_whose(row, placed))
         if placed is None:
-            continue
+            return
         high, low = clients_of(row)
         until, end = times(row)
-        hashes = hash_(placed[0], high, low)
+        hashes = self._hash(placed[0], high, low)
         count = len(hashes)
         whose = np.full(count, position, np.uint64)
-        columns.append((hashes, high, low, until[:count], end[:count], whose))
+        self._columns.append((hashes, high, low, until[:count], end[:count], whose))
         for i, network in enumerate(unpack_prefixes(row.prefixes), count):
-            prefixes[placed[0], network] = (position, int(until[i]), int(end[i]))
-    stale = False
-    for position, (one, key) in enumerate(zip(found, names, strict=True)):
-        if position <= last_gone.get(key, -1):
-            found[position] = None
-        elif one is None and key[1]:
-            stale = True
-    empty = [np.empty(0, np.uint64)] * 6
-    columns.append(tuple(empty))
-    hashes, high, low, until, end, whose = map(np.concatenate, zip(*columns, strict=True))
-    _, last = first_and_last(hashes)
-    lives = np.array([one is not None for one in found], np.bool_)
-    last = last[lives[whose[last].astype(np.int64)] & (until[last] > now)]
-    return Kept(
-        hashes=hashes[last],
-        high=high[last],
-        low=low[last],
-        until=until[last],
-        end=end[last],
-        whose=whose[last].astype(np.int64),
-        rows=found,
-        prefixes={
-            key: (one, until, end)
-            for key, (position, until, end) in prefixes.items()
-            if (one := found[position]) is not None and until > now
-        },
-        stale=stale,
-    )
+            self._prefixes[placed[0], network] = (position, int(until[i]), int(end[i]))
+
+    def kept(self, now: int) -> Kept:
+        """What there is after all rows, at that time."""
+        stale = self._forget_gone()
+        hashes, high, low, until, end, whose = map(np.concatenate, zip(*self._columns, strict=True))
+        _, last = first_and_last(hashes)
+        lives = np.array([one is not None for one in self._rows], np.bool_)
+        last = last[lives[whose[last].astype(np.int64)] & (until[last] > now)]
+        return Kept(
+            hashes=hashes[last],
+            high=high[last],
+            low=low[last],
+            until=until[last],
+            end=end[last],
+            whose=whose[last].astype(np.int64),
+            rows=self._rows,
+            prefixes={
+                key: (one, until, end)
+                for key, (position, until, end) in self._prefixes.items()
+                if (one := self._rows[position]) is not None and until > now
+            },
+            stale=stale,
+        )
+
+    def _forget_gone(self) -> bool:
+        """Rows of backends that went later say nothing. Whether others lead to one that is gone."""
+        stale = False
+        for position, (one, key) in enumerate(zip(self._rows, self._names, strict=True)):
+            if position <= self._gone.get(key, -1):
+                self._rows[position] = None
+            elif one is None and key[1]:
+                stale = True
+        return stale
 
 
 def _whose(row: Row, placed: tuple[int, tuple[int, int] | None] | None) -> Whose | None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from accel.control.hints.pushed.batches import Refusals, Step
 from accel.control.hints.pushed.page import Shown
-from accel.control.hints.pushed.put_plan import Clock, Quotas, Removal, Setting
+from accel.control.hints.pushed.put_plan import Clock, Plan, Quotas, Setting
 from accel.control.hints.pushed.replay import replay
 from accel.control.hints.pushed.requests import Reader
 from accel.control.hints.pushed.table_writer import Ledger
@@ -161,7 +161,7 @@ class HintBook:
             while step := await asyncio.to_thread(next, steps, None):
                 self._ledger.told = len(self.hub) > 0
                 plan = await asyncio.to_thread(self._prepare, step, mine, refusals)
-                count = await self._exclusively(partial(self._write, plan, mine))
+                count = await self._exclusively(partial(self._write, plan))
                 if isinstance(plan, Setting):
                     done += plan.done
                 else:
@@ -169,27 +169,17 @@ class HintBook:
                 self.hub.publish(self._ledger.take_news())
         return Applied(set=done, removed=removed, refusals=refusals)
 
-    def _prepare(
-        self, step: Step, caller: tuple[int, str], refusals: Refusals
-    ) -> Setting | Removal:
-        plan: Setting | Removal
-        if step.sets:
-            plan = self._ledger.planner.setting(step, caller, self._now(), refusals)
-        else:
-            plan = self._ledger.planner.removal(step)
+    def _prepare(self, step: Step, caller: tuple[int, str], refusals: Refusals) -> Plan:
+        plan = self._ledger.planner.plan(step, caller, self._now(), refusals)
         if plan.rows:
             self._store.append(plan.rows)
             self._long = self._is_long()
         return plan
 
-    def _write(self, plan: Setting | Removal, caller: tuple[int, str]) -> int:
-        if isinstance(plan, Removal):
-            removed = self._ledger.remove(plan)
-            self._tell_kinds()
-            return removed
-        self._ledger.set(plan, caller)
+    def _write(self, plan: Plan) -> int:
+        count = self._ledger.write(plan)
         self._tell_kinds()
-        return plan.done
+        return count
 
     async def page(
         self, numbers: Collection[int] | None, begin: int, size: int

@@ -12,7 +12,7 @@ import numpy as np
 
 from accel.control.hints.pushed.index import Held
 from accel.control.hints.pushed.prefix_entries import PrefixHint
-from accel.control.hints.pushed.put_plan import Clock, Planner, Quotas, Removal, Setting
+from accel.control.hints.pushed.put_plan import Clock, Plan, Planner, Quotas, Removal, Setting
 from accel.control.hints.pushed.replay import Kept, Whose
 from accel.control.hints.pushed.watch import News, What
 from accel.datapath.encode import Words
@@ -61,13 +61,20 @@ class Ledger:
 
     # What requests do
 
-    def set(self, setting: Setting, caller: tuple[int, str]) -> None:
-        """`caller` is a number and a name."""
+    def write(self, plan: Plan) -> int:
+        """How many entries of the request were set, or how many hints removed."""
+        if isinstance(plan, Removal):
+            return self._remove(plan)
+        self._set(plan)
+        return plan.done
+
+    def _set(self, setting: Setting) -> None:
+        number, name = setting.caller
         lots = setting.columns.lots
         for lot in lots:
             assert lot.target
             self.held.name(lot.target.number, lot.index, (lot.service, lot.target.backend))
-        callers = np.full(len(setting.places), caller[0], np.int64)
+        callers = np.full(len(setting.places), number, np.int64)
         clients = (setting.columns.high, setting.columns.low)
         self.held.write(
             setting.places, setting.hashes, setting.values, setting.times, clients, callers
@@ -82,14 +89,13 @@ class Ledger:
                 number=wish.target.number,
                 generation=wish.target.generation,
                 require=wish.target.require,
-                caller=caller[1],
+                caller=name,
             )
             ends = (now + wish.target.lifetime, now + wish.target.longest)
             hints.append(self._prefixes.put(wish.network, whose, *ends))
         self._tell(What.SET, setting.places, hints)
 
-    def remove(self, removal: Removal) -> int:
-        """How many there were."""
+    def _remove(self, removal: Removal) -> int:
         self._going = What.REMOVED
         count = self._table.clear(removal.places)
         self._going = What.EXPIRED
@@ -148,25 +154,25 @@ class Ledger:
         """
         for number, (index, service, backend) in names.items():
             self.held.name(number, index, (service, backend))
-        size = len(kept.rows)
-        values, callers = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-        for i, one in enumerate(kept.rows):
-            if one:
-                values[i] = word_of(one.number, one.generation, require=one.require)
-                callers[i] = self.held.callers.number(one.caller)
-        values, callers = values[kept.whose], callers[kept.whose]
-        until, end = (_ends(column, clock) for column in (kept.until, kept.end))
-        times = times_of(until, end)
         places = self._table.find_places(kept.hashes)
-        there = np.flatnonzero(places >= 0)
-        same = there[self._table.words(places[there]) & _LOWER == values[there]]
-        times[same] = self._table.times(places[same])
+        self._clear_others(places[places >= 0])
+        return self._adopt_clients(kept, places, clock) + self._adopt_prefixes(kept, clock)
+
+    def _clear_others(self, places: Places) -> None:
         wanted = np.zeros(self._table.size, np.bool_)
-        wanted[places[there]] = True
+        wanted[places] = True
         for at in range(0, self._table.size, _SCAN):
             words = self._table.words(slice(at, at + _SCAN))
             left = (words & PRESENT != 0) & ~wanted[at : at + _SCAN]
             self._table.clear(np.flatnonzero(left) + at)
+
+    def _adopt_clients(self, kept: Kept, places: Places, clock: Clock) -> int:
+        """`places`: where they are, -1 if they are not there. How many found no room."""
+        values, callers = self._words_of(kept)
+        times = times_of(_ends(kept.until, clock), _ends(kept.end, clock))
+        there = np.flatnonzero(places >= 0)
+        same = there[self._table.words(places[there]) & _LOWER == values[there]]
+        times[same] = self._table.times(places[same])
         lost = 0
         for some in _chunks(np.arange(len(places))):
             missing = some[places[some] < 0]
@@ -179,14 +185,28 @@ class Ledger:
                 *(places[fits], kept.hashes[fits], values[fits], times[fits]),
                 *(clients, callers[fits]),
             )
+        return lost
+
+    def _words_of(self, kept: Kept) -> tuple[Words, Places]:
+        """Of each hint the lower half of its word, and the number of its caller."""
+        values = np.zeros(len(kept.rows), np.uint64)
+        callers = np.zeros(len(kept.rows), np.int64)
+        for i, one in enumerate(kept.rows):
+            if one:
+                values[i] = word_of(one.number, one.generation, require=one.require)
+                callers[i] = self.held.callers.number(one.caller)
+        return values[kept.whose], callers[kept.whose]
+
+    def _adopt_prefixes(self, kept: Kept, clock: Clock) -> int:
+        """How many found no room."""
         ahead = clock.now - clock.wall
         prefixes = [
             (network, whose, max(0, until + ahead), max(0, end + ahead))
             for (_, network), (whose, until, end) in kept.prefixes.items()
         ]
-        fitting_prefixes = prefixes[: self._prefixes.limit]
-        self._prefixes.adopt(fitting_prefixes)
-        return lost + len(prefixes) - len(fitting_prefixes)
+        fitting = prefixes[: self._prefixes.limit]
+        self._prefixes.adopt(fitting)
+        return len(prefixes) - len(fitting)
 
     def _tell(self, what: What, places: Places, prefixes: list[PrefixHint]) -> None:
         if self.told and (len(places) or prefixes):

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accel.datapath.hints.admission import Refusal, decided
-from accel.datapath.hints.values import Clients
 from accel.datapath.maps import CONSTANTS
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn
@@ -77,13 +76,7 @@ def arrange(rig: Rig, scene: Scene, service: str) -> Hinted:
     for client, backend, required in scene.pushed:
         hinted.push(numbers[backend], CLIENTS[client], require=required)
     for prefix, backend, required in scene.prefixes:
-        hinted.hints.put_prefix(
-            hinted.index,
-            ip_network(PREFIXES[prefix]),
-            numbers[backend],
-            lifetime=1000,
-            require=required,
-        )
+        hinted.push_prefix(numbers[backend], ip_network(PREFIXES[prefix]), require=required)
     for name, ended in zip(("pushed", "learned"), scene.ended[:2], strict=True):
         if ended:
             hinted.set_times(name, 0)
@@ -122,12 +115,12 @@ def _learn(hinted: Hinted, scene: Scene) -> None:
         else:
             assert hinted.talk(address) == hinted.numbers[backend]
         assert hinted.seen(Kind.LEARNED, address)
-        hinted.hints.remove(hinted.index, Clients.of([ip_address(address)]))
+        assert hinted.remove(address) == 1
         hinted.rig.forget()
 
 
 def _end_prefixes(hinted: Hinted) -> None:
-    keyed = hinted.hints._prefixes
+    keyed = hinted.hints.pushed.prefixes
     for key, value in list(keyed.items()):
         keyed.put(key, value[:8] + struct.pack("=II", hinted.hints.now(), hinted.hints.now()))
 

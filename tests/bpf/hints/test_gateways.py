@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accel.datapath.datapath import DataPath
-from accel.datapath.hints.values import Clients
 from accel.model.hints import UNHINTED, Affinity, Hints, HintUse, Kind, ShardKey
 from accel.model.placement import PlacedService
 from accel.model.service import Protocol
@@ -23,6 +22,7 @@ from tests.model.gateway_model import GatewayModel
 from tests.model.ring_model import Ring
 from tests.model.traffic import Traffic
 from tests.support.hints.hint_stream import Packet, services, stream, unhinted
+from tests.support.hints.hint_writer import HintWriter
 from tests.support.hints.hinting import TCP4, Hinted, nth, shard, syn
 from tests.support.packets.pair import Event, Pair, Place
 from tests.support.packets.pair import Hinted as HintsChange
@@ -66,13 +66,14 @@ def test_i5_gateways_agree_for_100_000_flows(rig: Rig, second: DataPath) -> None
     ring = Ring(rig.world.services[TCP4])
     random = Random(5)
     seen: set[str] = set()
+    writers = {rig.datapath: rig.hint_writer, second: HintWriter(second)}
     for hints in CONFIGURATIONS:
         use = {first.index: HintUse(hints=hints, there=Kind.PUSHED)}
-        pushed = Clients.of(ip_address(nth(i)) for i in range(0, 500, 3))
-        for gateway in (rig.datapath, second):
+        pushed = [ip_address(nth(i)) for i in range(0, 500, 3)]
+        for gateway, writer in writers.items():
             gateway.set_hints(use)
-            numbers = np.resize(first.numbers, len(pushed.high))
-            gateway.hints.put(first.index, pushed, numbers, lifetime=1000)
+            for i, number in enumerate(first.numbers):
+                writer.put(first.index, pushed[i::3], number, lifetime=1000)
         for _ in range(FLOWS // len(CONFIGURATIONS)):
             client, port = random.randrange(2000), random.randrange(1, 65536)
             frame = flow(nth(client), port)

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from accel.errors import CapacityError
 from accel.model.hints import NOTHING, Kind
+from tests.support.hints.hint_writer import Refused
 from tests.support.hints.hinting import TCP4, TCP6, Hinted, nth, syn
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import CLIENT6
@@ -26,7 +26,7 @@ def test_a_generation_that_begins_anew_takes_all_hints_along(hinted: Hinted) -> 
     hinted.rig.world.change(hinted.service, wanted, generation=0)
     hinted.rig.place()
     hinted.push(wanted)
-    hinted.hints.put_prefix(hinted.index, NET4, wanted, lifetime=1000)
+    hinted.push_prefix(wanted, NET4)
     hinted.rig.words("learned")[0] = 1 << 32 | wanted << 12 | 1
     placed = hinted.rig.world.services[hinted.service]
     hinted.rig.world.remove_backend(hinted.service, wanted)
@@ -38,15 +38,21 @@ def test_a_generation_that_begins_anew_takes_all_hints_along(hinted: Hinted) -> 
     assert len(hinted.hints) == 0
 
 
-def test_more_hints_than_there_is_room_for_are_refused_whole(hinted: Hinted) -> None:
+def test_hints_that_there_is_no_room_for_are_refused_and_the_others_set(hinted: Hinted) -> None:
     hinted.use()
     limit = hinted.rig.datapath.limits.hints
-    with pytest.raises(CapacityError, match="hints"):
+    with pytest.raises(Refused, match="hints") as caught:
         hinted.push(hinted.numbers[0], *map(nth, range(limit + 1)))
-    assert len(hinted.hints) == 0
-    hinted.push(hinted.numbers[0], *map(nth, range(limit)))
+    assert [(r.entry, r.reason) for r in caught.value.refusals] == [(limit, "CAPACITY")]
     assert len(hinted.hints) == limit
-    assert all(hinted.chosen(syn(nth(i)))[1] == "PUSHED" for i in range(0, limit, 7))
+    assert hinted.chosen(syn(nth(limit)))[1] == "BASE"
+    hinted.push(hinted.numbers[1], *map(nth, range(limit)))  # Those that are there need no room.
+    assert len(hinted.hints) == limit
+    for i in range(0, limit, 7):
+        assert hinted.chosen(syn(nth(i))) == (hinted.numbers[1], "PUSHED")
+    assert hinted.remove(nth(5)) == 1
+    hinted.push(hinted.numbers[0], nth(limit))
+    assert hinted.chosen(syn(nth(limit))) == (hinted.numbers[0], "PUSHED")
 
 
 def test_what_is_past_its_time_is_swept_away(hinted: Hinted) -> None:
@@ -61,7 +67,7 @@ def test_what_is_past_its_time_is_swept_away(hinted: Hinted) -> None:
 
 def test_hints_of_services_that_are_gone_go_with_them(hinted: Hinted) -> None:
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
-    hinted.hints.put_prefix(hinted.index, NET4, hinted.numbers[0], lifetime=1000)
+    hinted.push_prefix(hinted.numbers[0], NET4)
     hinted.connect()
     index = hinted.index
     del hinted.rig.world.services[TCP4]
@@ -92,7 +98,7 @@ def test_a_second_bounds_nothing_where_nothing_is_asked_for(hinted: Hinted) -> N
 
 def test_what_is_left_of_services_that_are_gone_goes_at_the_next_start(hinted: Hinted) -> None:
     hinted.use(there=NOTHING)
-    hinted.hints.put_prefix(hinted.index, NET4, hinted.numbers[0], lifetime=1000)
+    hinted.push_prefix(hinted.numbers[0], NET4)
     del hinted.rig.world.services[TCP4]
     hinted.rig.place()
-    assert not list(hinted.hints._prefixes.items())
+    assert not list(hinted.hints.pushed.prefixes.items())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 import numpy as np
 import pytest
 
-from accel.datapath.hints.values import Clients
-from accel.errors import InvalidError
 from accel.model.backend import State
 from accel.model.hints import Kind
+from tests.support.hints.hint_writer import Refused
 from tests.support.hints.hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, syn
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import CLIENT4, CLIENT6, GENERATION
@@ -39,7 +38,7 @@ def test_a_pushed_hint_is_followed(rig: Rig, client: str) -> None:
     assert hinted.chosen(syn(client)) == (wanted, "PUSHED")
     assert hinted.connect(client) == wanted
     assert hinted.outcomes() == {"PUSHED": 1}
-    assert hinted.hints.remove(hinted.index, Clients.of([ip_address(client)])) == 1
+    assert hinted.remove(client) == 1
     assert hinted.chosen(syn(client, 2))[1] == "BASE"
 
 
@@ -168,7 +167,7 @@ def test_a_refused_hint_falls_through_to_the_next(hinted: Hinted, name: str) -> 
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     first, second = (n for n in hinted.numbers if n != hinted.chosen(syn())[0])
     hinted.push(first)
-    hinted.hints.put_prefix(hinted.index, NET4, second, lifetime=1000)
+    hinted.push_prefix(second, NET4)
     assert hinted.chosen(syn()) == (first, "PUSHED")
     happens(hinted, first)
     assert hinted.chosen(syn()) == (second, "PREFIX")
@@ -196,12 +195,12 @@ def test_also_a_required_hint_is_refused_by_state(hinted: Hinted, require: bool)
 def test_the_longest_prefix_decides(hinted: Hinted) -> None:
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     a, b, _ = hinted.numbers
-    hinted.hints.put_prefix(hinted.index, ip_network("198.0.0.0/8"), a, lifetime=1000)
-    hinted.hints.put_prefix(hinted.index, NET4, b, lifetime=1000)
+    hinted.push_prefix(a, ip_network("198.0.0.0/8"))
+    hinted.push_prefix(b, NET4)
     assert hinted.chosen(syn()) == (b, "PREFIX")
     assert hinted.chosen(syn("198.1.1.1")) == (a, "PREFIX")
     assert hinted.chosen(syn("10.0.0.1"))[1] == "BASE"
-    assert hinted.hints.remove_prefix(hinted.index, NET4)
+    assert hinted.remove(NET4) == 1
     assert hinted.chosen(syn()) == (a, "PREFIX")
 
 
@@ -210,7 +209,7 @@ def test_a_prefix_s_hint_is_refused_as_others_are(rig: Rig, why: str) -> None:
     hinted = Hinted(rig, TCP6)
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
     wanted = other(hinted, CLIENT6)
-    hinted.hints.put_prefix(hinted.index, NET6, wanted, lifetime=1)
+    hinted.push_prefix(wanted, NET6, lifetime=1)
     assert hinted.chosen(syn(CLIENT6)) == (wanted, "PREFIX")
     {"STALE": replaced, "DOWN": downed, "EXPIRED": outlived}[why](hinted, wanted)
     assert hinted.chosen(syn(CLIENT6))[1] == f"PREFIX_{why}"
@@ -253,10 +252,12 @@ def left(hinted: Hinted) -> int:
 def test_a_refused_or_unused_hint_is_that_of_its_own_service_only(hinted: Hinted) -> None:
     foreign = hinted.rig.world.numbers(UDP4)[0]
     hinted.use(there=Kind.PUSHED | Kind.PREFIX)
-    with pytest.raises(InvalidError, match="own service"):
+    with pytest.raises(Refused, match="NOT_FOUND"):
         hinted.push(foreign)
-    with pytest.raises(InvalidError, match="own service"):
-        hinted.hints.put_prefix(hinted.index, NET4, foreign, lifetime=5)
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        hinted.push_prefix(foreign, NET4, lifetime=5)
+    assert len(hinted.hints) == 0
+    assert not list(hinted.hints.pushed.prefixes.items())
     # And if it is there all the same:
     hinted.push(hinted.numbers[0])
     words = hinted.rig.words("pushed")

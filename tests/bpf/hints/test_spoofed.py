@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from accel.datapath.datapath import DataPath
-from accel.datapath.hints.values import Clients
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.model.hints import NOTHING, Learn
@@ -87,7 +86,7 @@ def teach(spoofer: Spoofer, times: int = 2) -> None:
 def hashes(hinted: Hinted) -> np.ndarray:
     """Of the true ones."""
     low = np.arange(FIRST, FIRST + TRUE, dtype=np.uint64) | np.uint64(V4)
-    return hinted.hints._hash(hinted.index, Clients(high=low * np.uint64(0), low=low))
+    return hinted.hints.pushed.keys.of_service(hinted.index, low * np.uint64(0), low)
 
 
 def left_of(hinted: Hinted, taught: dict[int, int]) -> dict[int, int]:

@@ -35,8 +35,7 @@ def put_prefix(hinted: Hinted, lifetime: int, longest: int) -> None:
     """That of a prefix."""
     hinted.use(there=Kind.PREFIX, lifetime=lifetime, longest=longest)
     hinted.rig.hint_time.stand_still()
-    put = hinted.hints.put_prefix
-    put(hinted.index, NET4, hinted.numbers[0], lifetime=lifetime, longest=longest)
+    hinted.push_prefix(hinted.numbers[0], NET4, lifetime=lifetime, longest=longest)
 
 
 def learn(hinted: Hinted, lifetime: int, longest: int) -> None:

@@ -88,7 +88,7 @@ class Daemon:
         refusals = Refusals()
         mine = (self.book._ledger.held.callers.number("me"), "me")
         for step in Reader(self.state, refusals).read(request):
-            self.book._write(self.book._prepare(step, mine, refusals), mine)
+            self.book._write(self.book._prepare(step, mine, refusals))
 
     def compact(self) -> None:
         held = self.book._ledger.held
@@ -165,17 +165,7 @@ def acts(draw: st.DrawFn) -> list[tuple[Any, ...]]:
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_whenever_it_is_killed(acts: list[tuple[Any, ...]], data: st.DataObject, shm: Path) -> None:
-    folder = shm
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    daemon = Daemon(path=folder / "state.db", maps=FakeHints(LIMITS), now=100)
-    daemon.change(
-        plans.create_service(
-            Service(name="web", address=ip_address("192.0.2.1"), port=1, protocol=Protocol.TCP)
-        )
-    )
-    for name in BACKENDS:
-        daemon.change(plans.create_backend(made(name)))
+    daemon = begun(shm)
     model, there = Model(now=100), set(BACKENDS)
     for act in acts:
         match act:
@@ -210,6 +200,21 @@ def test_whenever_it_is_killed(acts: list[tuple[Any, ...]], data: st.DataObject,
             daemon = killed(daemon, keep_maps=data.draw(st.booleans()))
             assert daemon.seen() == model.seen()
     daemon.close()
+
+
+def begun(folder: Path) -> Daemon:
+    """One with a service and its backends, and nothing else in the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    daemon = Daemon(path=folder / "state.db", maps=FakeHints(LIMITS), now=100)
+    daemon.change(
+        plans.create_service(
+            Service(name="web", address=ip_address("192.0.2.1"), port=1, protocol=Protocol.TCP)
+        )
+    )
+    for name in BACKENDS:
+        daemon.change(plans.create_backend(made(name)))
+    return daemon
 
 
 def made(name: str) -> Backend:

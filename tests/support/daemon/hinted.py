@@ -82,3 +82,29 @@ def refusal(call: Callable[[], object]) -> tuple[str, str]:
     if "ResourceInfo" in details:
         where = details["ResourceInfo"].resource_name
     return caught.value.code().name, where
+
+
+def pass_by(here: Here, seconds: int) -> None:
+    """Time passes, and what has ended is swept away."""
+    here.data_path.hints.now += seconds
+    here.wall += seconds
+
+    async def ticks() -> None:
+        for _ in range(8):
+            await here.gateway.exclusively(here.data_path.tick)
+            await here.gateway.hints.second()
+
+    here.run(ticks)
+
+
+def use(here: Here, lifetime: int) -> None:
+    """The data path prolongs all hints, as it does when their clients come."""
+    table, now = here.data_path.hints.pushed.table, here.data_path.hints.now
+    pairs = table._hints[:, 1:].view("u4")
+    there = pairs[:, 1] != 0
+    pairs[there, 0] = [min(now + lifetime, end) for end in pairs[there, 1]]
+
+
+def left(here: Here) -> dict[str, int]:
+    """Seconds by client."""
+    return {one.client: one.left.seconds for one in everything(here)}

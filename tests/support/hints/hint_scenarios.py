@@ -11,9 +11,6 @@ from ipaddress import ip_network
 from random import Random
 from typing import Protocol
 
-import numpy as np
-
-from accel.datapath.hints.values import Clients
 from accel.model.address import Address
 from accel.model.hints import (
     NOTHING,
@@ -73,8 +70,8 @@ class Push:
     require: bool
 
     def happen(self, rig: Rig, model: HintModel) -> None:
-        rig.datapath.hints.put(
-            self.index, Clients.of([self.client]), np.array([self.number]),
+        rig.hint_writer.put(
+            self.index, [self.client], self.number,
             lifetime=self.lifetime, longest=self.longest, require=self.require,
         )  # fmt: skip
         model.push(self.index, self.client.packed, self.number, self.lifetime, self.longest,
@@ -93,7 +90,7 @@ class PushPrefix:
     require: bool
 
     def happen(self, rig: Rig, model: HintModel) -> None:
-        rig.datapath.hints.put_prefix(
+        rig.hint_writer.put_prefix(
             self.index, self.network, self.number,
             lifetime=self.lifetime, longest=self.longest, require=self.require,
         )  # fmt: skip
@@ -133,7 +130,7 @@ class Second:
         hints = rig.datapath.hints
         hints.second(rig.datapath._services)
         for _ in range(SWEEPS):
-            hints._pushed.sweep(hints.now())
+            hints.pushed.table.sweep(hints.now())
         model.second()
 
 

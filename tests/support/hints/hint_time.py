@@ -70,7 +70,8 @@ class HintTime:
         for name, width, at in (("hints", 16, _BOUNDED_UNTIL), ("warmths", 2, _UNTIL)):
             ends = self._maps.words(name).view(np.uint32).reshape(-1, width)[:, at]
             ends[np.flatnonzero(ends)] += by
-        for key, value in list(self._hints._prefixes.items()):
+        prefixes = self._hints.pushed.prefixes
+        for key, value in list(prefixes.items()):
             word, until, end = struct.unpack("=QII", value)
             moved = ((t + seconds) % (1 << 32) for t in (until, end))
-            self._hints._prefixes.put(key, struct.pack("=QII", word, *moved))
+            prefixes.put(key, struct.pack("=QII", word, *moved))

@@ -7,8 +7,9 @@ from ipaddress import ip_address
 
 import numpy as np
 
-from accel.datapath.hints.values import Clients, Seen
+from accel.datapath.hints.values import Seen
 from accel.model.hints import Hints, HintUse, Kind, QuicId, Shard, ShardKey
+from accel.model.prefix import Network
 from accel.model.quic import ServerId
 from tests.support.packets.packets import LINK, tcp, to_api, udp
 from tests.support.packets.rig import Rig
@@ -79,8 +80,18 @@ class Hinted:
     def push(self, number: int, *clients: str, **more: object) -> None:
         """These clients are to go to that backend."""
         given = {"lifetime": 1000, **more}
-        of = Clients.of(map(ip_address, clients or (CLIENT4,)))
-        self.hints.put(self.index, of, np.full(len(of.high), number), **given)  # type: ignore[arg-type]
+        of = map(ip_address, clients or (CLIENT4,))
+        self.rig.hint_writer.put(self.index, of, number, **given)
+
+    def push_prefix(self, number: int, network: Network, **more: object) -> None:
+        """All clients of a prefix are to go to that backend."""
+        given = {"lifetime": 1000, **more}
+        self.rig.hint_writer.put_prefix(self.index, network, number, **given)
+
+    def remove(self, client: str | Network = CLIENT4) -> int:
+        """What was pushed for a client or a prefix is to go; how many hints that were."""
+        of = ip_address(client) if isinstance(client, str) else client
+        return self.rig.hint_writer.remove(self.index, [of])
 
     def chosen(self, frame: bytes) -> tuple[int, str]:
         """The backend that a packet would go to now, and what decides it."""

@@ -24,6 +24,7 @@ from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes
 from accel.verdicts import Verdict
 from tests.support.hints.hint_time import HintTime
+from tests.support.hints.hint_writer import HintWriter
 from tests.support.packets.clock import Clock
 from tests.support.packets.ring_buffer import RingBuffer
 from tests.support.packets.world import World
@@ -109,11 +110,13 @@ class Rig:
         if were_there:
             self.datapath.set_hints({})
             self._changed = True
+        table = hints.pushed.table
+        table.clear(np.arange(table.size))
         for name in ("pushed", "learned", "loads", "warmths", "outcomes", "sampled"):
             self._maps.words(name)[:] = 0
         while len(hints.read_samples()):
             pass
-        hints._pushed._count = 0
+        self.hint_writer = HintWriter(self.datapath)
 
     @property
     def keys(self) -> GuardKeys:
