@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.backend import Mode, State
 from accel.model.placement import PlacedBackend, PlacedService
-from tests.model.choice_model import ChoiceModel, Key, key_of
 from tests.model.flow_model import Flow, FlowCache
 from tests.model.guard_model import Challenged, Cookie, GuardModel
-from tests.model.hint_model import Flight, HintModel
+from tests.model.hints.choice_model import ChoiceModel, Key, key_of
+from tests.model.hints.hint_model import Flight, HintModel
 from tests.model.leaving_model import (
     challenge,
     echo_reply,

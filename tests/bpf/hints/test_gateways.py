@@ -17,8 +17,8 @@ from accel.datapath.datapath import DataPath
 from accel.model.hints import UNHINTED, Affinity, Hints, HintUse, Kind, ShardKey
 from accel.model.placement import PlacedService
 from accel.model.service import Protocol
-from tests.model.client_model import base_hash, is_held_out
 from tests.model.gateway_model import GatewayModel
+from tests.model.hints.client_model import base_hash, is_held_out
 from tests.model.ring_model import Ring
 from tests.model.traffic import Traffic
 from tests.support.hints.hint_stream import Packet, services, stream, unhinted

@@ -25,7 +25,7 @@ from accel.model.hints import (
 )
 from accel.model.placement import PlacedService
 from accel.model.quic import ServerId
-from tests.model.hint_model import HintModel, Network
+from tests.model.hints.hint_model import HintModel, Network
 from tests.model.traffic import CLIENTS
 from tests.support.packets.rig import Rig
 

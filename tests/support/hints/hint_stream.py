@@ -15,7 +15,7 @@ from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
 from tests.model.gateway_model import GatewayModel
 from tests.model.guard_model import GuardModel
-from tests.model.hint_model import HintModel
+from tests.model.hints.hint_model import HintModel
 from tests.support.hints.hint_scenarios import Pass, Push, Second, Use, Warm, advice_for, hint_use
 from tests.support.packets.packets import LINK
 from tests.support.packets.pair import Epoch, Event, Hinted, Place, Settled

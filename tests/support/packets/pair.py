@@ -13,7 +13,7 @@ from accel.datapath.maps import ticks_per_second
 from accel.model.placement import PlacedService
 from tests.model.gateway_model import Decision, GatewayModel
 from tests.model.guard_model import GuardModel, Network
-from tests.model.hint_model import HintModel
+from tests.model.hints.hint_model import HintModel
 from tests.model.leaving_model import without_time
 from tests.support.hints.hint_scenarios import HintEvent
 from tests.support.packets.rig import GUARD_KEYS, Rig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.model.client_model import table_hash
+from tests.model.hints.client_model import table_hash
 
 WAYS = 4
 

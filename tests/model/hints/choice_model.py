@@ -9,9 +9,9 @@ from accel.model.backend import State
 from accel.model.hints import Kind
 from accel.model.placement import PlacedBackend, PlacedService
 from accel.model.service import Service
-from tests.model.client_model import again
-from tests.model.hint_model import Advised, Flight, HintModel
-from tests.model.load_model import is_up
+from tests.model.hints.client_model import again
+from tests.model.hints.hint_model import Advised, Flight, HintModel
+from tests.model.hints.load_model import is_up
 from tests.model.packet_model import TCP
 from tests.model.ring_model import Ring
 

@@ -14,10 +14,10 @@ from ipaddress import IPv4Network, IPv6Network
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn, ShardKey
 from accel.model.placement import PlacedBackend, PlacedService
-from tests.model.client_model import V4, base_hash, bits_of, client_of, is_held_out
-from tests.model.learned_model import Advice, LearnedTable
-from tests.model.load_model import LoadModel, is_reachable, is_up
-from tests.model.quic_model import Unreadable, server_id
+from tests.model.hints.client_model import V4, base_hash, bits_of, client_of, is_held_out
+from tests.model.hints.learned_model import Advice, LearnedTable
+from tests.model.hints.load_model import LoadModel, is_reachable, is_up
+from tests.model.hints.quic_model import Unreadable, server_id
 
 Network = IPv4Network | IPv6Network
 UNHINTED = Hints(holdout=0, bound=0)

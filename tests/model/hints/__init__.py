@@ -1,0 +1,1 @@
+"""The reference model of hints: clients, candidates, load bounds, lifetimes, QUIC server ids."""
