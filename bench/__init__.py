@@ -1,1 +1,1 @@
-"""How fast and how small: `python -m bench`. Nothing here is installed."""
+"""How fast and how small the gateway is: `python -m bench`. Nothing here is installed."""

@@ -5,42 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
 
-from bench import (
-    affinity,
-    daemon,
-    flat,
-    flood,
-    guard,
-    hint_rate,
-    hint_samples,
-    hints,
-    packet,
-    plot,
-    prefixes,
-    report,
-    returning,
-    rings,
-    wire,
-)
-
-CASES: dict[str, Callable[[], Iterator[report.Result]]] = {
-    "packet": packet.run,
-    "flat": flat.run,
-    "growth": packet.growth,
-    "guard": guard.run,
-    "prefixes": prefixes.run,
-    "hints": hints.run,
-    "hint_samples": hint_samples.run,
-    "hint_rate": hint_rate.run,
-    "flood": flood.run,
-    "affinity": affinity.run,
-    "tls": returning.run,
-    "rings": rings.run,
-    "wire": wire.run,
-    "daemon": daemon.run,
-}
+from bench import registry
+from bench.report import plot, results
 
 
 def main() -> int:
@@ -49,35 +16,29 @@ def main() -> int:
     if arguments.plot:
         plot.draw()
         return 0
-    results = []
+    measured = []
     for name in arguments.cases:
         start = time.monotonic()
-        for one in CASES[name]():
-            results.append(one)
-            print(report.line(one), flush=True)
+        for one in registry.function(name)():
+            measured.append(one)
+            print(results.line(one), flush=True)
         print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
-    report.write(results)
+    results.write(measured)
     if arguments.docs:
-        report.write_docs()
+        results.write_docs()
         plot.draw()
-    return 0 if all(r.holds is not False for r in results) else 1
+    return 0 if all(r.holds is not False for r in measured) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
+    every = list(registry.CASES)
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--cases", type=_cases, default=list(CASES), help=f"some of {','.join(CASES)} (all)"
+        "--cases", type=registry.names, default=every, help=f"some of {','.join(every)} (all)"
     )
     parser.add_argument("--docs", action="store_true", help="then write the table and the picture")
     parser.add_argument("--plot", action="store_true", help="only draw the latest figures")
     return parser
-
-
-def _cases(text: str) -> list[str]:
-    names = text.split(",")
-    if unknown := [n for n in names if n not in CASES]:
-        raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are {', '.join(CASES)}")
-    return names
 
 
 if __name__ == "__main__":

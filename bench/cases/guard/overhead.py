@@ -13,10 +13,10 @@ from functools import partial
 from itertools import islice
 
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
-from bench.harness import Harness, Run
-from bench.packet import CASES, Case
-from bench.report import Result, result
-from bench.sides import THREE, Ours
+from bench.cases.steering.packet import CASES, Case
+from bench.harness.programs import THREE, Ours
+from bench.harness.runner import Harness, Run
+from bench.report.results import Result, result
 
 _COPIES = 10
 _FEW = 3  # where there is no bar

@@ -20,8 +20,8 @@ from accel.lab.servers.certificates import KeyKind
 from accel.model.backend import Backend, Mode
 from accel.model.hints import UNHINTED, Hints, Learn
 from accel.model.service import Protocol, Service
-from bench.harness import ROUNDS
-from bench.report import Result, result
+from bench.harness.runner import ROUNDS
+from bench.report.results import Result, result
 
 _BACKENDS = 4
 _CLIENTS = 50

@@ -22,9 +22,9 @@ from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from accel.lab.clients.flood import Flood, Kind
 from accel.model.guard import GuardMode, Rate
 from accel.verdicts import Verdict
-from bench.flood_load import COUNT, Visit, visit
-from bench.flood_net import CLIENTS, FLOOD, FLOOD_CPU, Network, Side
-from bench.report import Result, result
+from bench.load.connections import COUNT, Visit, visit
+from bench.networks.flood_network import CLIENTS, FLOOD, FLOOD_CPU, Network, Side
+from bench.report.results import Result, result
 
 _COST_ROUNDS = 7
 _COST_FRAMES = 1 << 16

@@ -7,11 +7,11 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 
-from bench.harness import HERE
-
-OUT = HERE / "out"
-DOCS = HERE.parent / "docs"
+_BENCH = Path(__file__).resolve().parents[1]
+OUT = _BENCH / "out"
+DOCS = _BENCH.parent / "docs"
 _SHOWN = (
     "wire_",
     "parse_drop",
@@ -72,7 +72,8 @@ def commit() -> str:
     """The checkout's commit, with a + where what is measured differs from it."""
 
     def git(*args: str) -> str:
-        done = subprocess.run(["git", *args], cwd=HERE, capture_output=True, text=True, check=False)
+        command = ["git", *args]
+        done = subprocess.run(command, cwd=_BENCH, capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
     changed = git("status", "--porcelain", "--", "../bpf", "../accel", "../control")

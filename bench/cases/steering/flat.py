@@ -12,11 +12,11 @@ import numpy as np
 from accel.model.placement import PlacedService
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
-from bench.frames import SERVICE4, packet
-from bench.harness import ROUNDS, Harness, Run, ready
-from bench.packet import measure
-from bench.report import Result, result
-from bench.sides import Ours, place
+from bench.cases.steering.packet import measure
+from bench.harness.frames import SERVICE4, packet
+from bench.harness.programs import Ours, place
+from bench.harness.runner import ROUNDS, Harness, Run, ready
+from bench.report.results import Result, result
 
 _FRAME = packet(SERVICE4, Protocol.TCP)
 _SERVICES = (1, 10, 100, 1000)

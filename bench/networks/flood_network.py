@@ -31,8 +31,8 @@ from accel.model.backend import Backend, Mode
 from accel.model.guard_secret import COOKIE, keys_around
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
-from bench.harness import HERE
-from bench.sides import Ours
+from bench.harness.programs import Ours
+from bench.harness.runner import HERE
 
 CLIENTS = IPv4Network("100.64.0.0/10")  # addresses that answer
 FLOOD_CPU = min(os.sched_getaffinity(0))

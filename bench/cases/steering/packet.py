@@ -9,10 +9,10 @@ from functools import partial
 
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
-from bench.frames import ELSEWHERE4, SERVICE4, SERVICE6, packet
-from bench.harness import ROUNDS, Harness, Run, ready
-from bench.report import Result, result
-from bench.sides import Ours, Yardstick, parse_floor
+from bench.harness.frames import ELSEWHERE4, SERVICE4, SERVICE6, packet
+from bench.harness.programs import Ours, Yardstick, parse_floor
+from bench.harness.runner import ROUNDS, Harness, Run, ready
+from bench.report.results import Result, result
 
 _FULL = 1 << 20  # what a cache that has been running for a while has seen
 _GROWTH = tuple(1 << bits for bits in range(0, 22, 3))  # flows: 1 to 2M

@@ -17,7 +17,7 @@ from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import read_constants
 from accel.lab.namespace import Namespace
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 ROUNDS = 11
 STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them

@@ -15,10 +15,10 @@ from accel.model.placement import Limits
 from accel.model.prefix_columns import V4, Prefixes
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
-from bench.frames import SERVICE4, SERVICE6, packet
-from bench.harness import ROUNDS, Harness, Run, ready
-from bench.report import Result, result
-from bench.sides import THREE, Ours, parse_floor
+from bench.harness.frames import SERVICE4, SERVICE6, packet
+from bench.harness.programs import THREE, Ours, parse_floor
+from bench.harness.runner import ROUNDS, Harness, Run, ready
+from bench.report.results import Result, result
 
 MILLION = 1 << 20
 _APART_BITS = 12  # a source of every 4096 addresses: sixteen in each /16

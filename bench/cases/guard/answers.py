@@ -14,11 +14,11 @@ from accel.model.address import Address
 from accel.model.guard import GuardMode, Rate
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
-from bench import guard_off
-from bench.frames import LINUX_OPTIONS, SERVICE4, SERVICE6, packet, segment
-from bench.harness import ROUNDS, Harness, Run, ready
-from bench.report import Result, result
-from bench.sides import THREE, Ours, parse_floor
+from bench.cases.guard import overhead
+from bench.harness.frames import LINUX_OPTIONS, SERVICE4, SERVICE6, packet, segment
+from bench.harness.programs import THREE, Ours, parse_floor
+from bench.harness.runner import ROUNDS, Harness, Run, ready
+from bench.report.results import Result, result
 
 _ODD_OPTIONS = bytes.fromhex(
     "01010101 020405b4 01030307 04020101 01010101 080a0000000100000000 0101"
@@ -58,7 +58,7 @@ def run() -> Iterator[Result]:
     """The answers, all in turn; then the steering table with the guard off and on."""
     with ready() as harness, closing(Ours()) as ours:
         yield from _answers(harness, ours)
-        yield from guard_off.compare(harness, ours)
+        yield from overhead.compare(harness, ours)
 
 
 def _cases(ours: Ours) -> list[Case]:

@@ -18,11 +18,11 @@ from accel.model.placement import Limits
 from accel.model.prefix_columns import V4
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
-from bench.frames import SERVICE4, packet
-from bench.harness import MET, ROUNDS, STEP, Harness, Run, ready
-from bench.pushing import Pusher
-from bench.report import Result, result
-from bench.sides import THREE, Ours
+from bench.harness.frames import SERVICE4, packet
+from bench.harness.programs import THREE, Ours
+from bench.harness.pushing import Pusher
+from bench.harness.runner import MET, ROUNDS, STEP, Harness, Run, ready
+from bench.report.results import Result, result
 
 _SYN = packet(SERVICE4, Protocol.TCP, syn=True)
 _ACK = packet(SERVICE4, Protocol.TCP)

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from accel.datapath import frame
 from accel.model.address import Address
 from accel.model.service import Protocol
-from bench.harness import FRAME
+from bench.harness.runner import FRAME
 
 SERVICE4 = ip_address("192.0.2.10")
 SERVICE6 = ip_address("2001:db8::10")

@@ -12,9 +12,9 @@ import numpy as np
 from accel.client.channel import open_channel
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
-from bench import acceld
-from bench.acceld import Daemon
-from bench.report import Result, result
+from bench.networks import acceld
+from bench.networks.acceld import Daemon
+from bench.report.results import Result, result
 
 MILLION = 1 << 20
 _SIZES = (1_000, 10_000, 100_000)

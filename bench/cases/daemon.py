@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from accel.model.backend import Backend, State
-from bench import acceld
-from bench.acceld import BACKENDS, SERVICES, Daemon, Host
-from bench.harness import ROUNDS
-from bench.report import Result, result
+from bench.harness.runner import ROUNDS
+from bench.networks import acceld
+from bench.networks.acceld import BACKENDS, SERVICES, Daemon, Host
+from bench.report.results import Result, result
 
 _GROWTH = (1, 10, 100, 300, SERVICES)
 _APPLIES = 3

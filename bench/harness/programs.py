@@ -15,8 +15,8 @@ from accel.model.backend import Backend
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
 from accel.verdicts import Verdict
-from bench.frames import PORT, SERVICE4, SERVICE6
-from bench.harness import HERE
+from bench.harness.frames import PORT, SERVICE4, SERVICE6
+from bench.harness.runner import HERE
 
 _HOP_MAC, _OWN_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 _LOOPBACK = 1  # what test runs come in by: to leave by it is XDP_TX

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.report import DOCS, Result, load
+from bench.report.results import DOCS, Result, load
 
 # Title, axes, and for each curve its label and the names of its figures.
 _PANELS: Sequence[tuple[str, str, str, Mapping[str, str]]] = (

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 from accel.datapath.steering import maglev
-from bench.harness import ROUNDS
-from bench.report import Result, result
+from bench.harness.runner import ROUNDS
+from bench.report.results import Result, result
 
 _SIZE = 65537
 _BARS = {2: None, 10: None, 100: 15.0, 300: None, 1000: 60.0}

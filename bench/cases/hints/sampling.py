@@ -11,10 +11,10 @@ from functools import partial
 
 from accel.model.hints import Affinity, Hints, HintUse, Learn
 from accel.model.service import Protocol
-from bench.harness import Harness, Run, ready
-from bench.packet import CASES, Case
-from bench.report import Result, result
-from bench.sides import THREE, Ours
+from bench.cases.steering.packet import CASES, Case
+from bench.harness.programs import THREE, Ours
+from bench.harness.runner import Harness, Run, ready
+from bench.report.results import Result, result
 
 _NAMES = ("tcp_established_1", "tcp_established_64k", "tcp_syn_new", "tcp_first_ack")
 _SLICES = 400

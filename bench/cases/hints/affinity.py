@@ -17,10 +17,10 @@ from accel.datapath.hints.maps import _BOUNDED_UNTIL
 from accel.ebpf import syscall
 from accel.model.hints import Affinity, Hints, HintUse, Learn
 from accel.model.service import Protocol
-from bench.frames import SERVICE4, packet, segment
-from bench.mix import Mix, Numbers
-from bench.report import Result, result
-from bench.sides import Ours, place
+from bench.harness.frames import SERVICE4, packet, segment
+from bench.harness.programs import Ours, place
+from bench.load.client_mix import Mix, Numbers
+from bench.report.results import Result, result
 
 _BACKENDS = 16
 _SECONDS, _WARM_UP = 24, 14  # of all; the first ones, in which clients find their places

@@ -1,0 +1,1 @@
+"""Floods on the wire: the gateway beside nftables' synproxy and the kernel's SYN cookies."""

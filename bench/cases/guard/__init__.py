@@ -1,0 +1,1 @@
+"""What the guard costs: its own answers, and packets that it has nothing to do with."""

@@ -1,0 +1,1 @@
+"""What hints cost per packet, how fast they are pushed, and what they are worth to clients."""

@@ -1,0 +1,1 @@
+"""Who connects: clients as cases send them, without anything about what serves them."""

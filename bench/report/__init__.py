@@ -1,0 +1,1 @@
+"""What becomes of the figures: results and their bars, what rounds come to, table and picture."""
