@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import statistics
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,8 @@ from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import read_constants
 from accel.lab.namespace import Namespace
+from bench.harness.cpus import pinned
+from bench.harness.summary import quiet_medians
 
 HERE = Path(__file__).resolve().parents[1]
 ROUNDS = 11
@@ -91,14 +92,11 @@ class Harness:
     def compare(self, runs: Sequence[Run], slices: int) -> list[float]:
         """ns per packet of each run: finer than `measure`, for programs that differ by little.
 
-        Short slices in turn. Of the turns, the least disturbed quarter counts, as a whole: a
-        moment of rest that only one of the programs had would look like a difference.
+        Short slices in turn. Of the turns, the least disturbed quarter counts.
         """
         for run in runs:
             self.go(run, max(run.flows, _PACKETS) if run.flows != 1 else _SLICE)
-        took = [[self._slice(run) for run in runs] for _ in range(slices)]
-        quiet = sorted(took, key=sum)[: slices // 4]
-        return [statistics.median(costs) for costs in zip(*quiet, strict=True)]
+        return quiet_medians([[self._slice(run) for run in runs] for _ in range(slices)])
 
     def _slice(self, run: Run) -> float:
         if run.before:
@@ -170,16 +168,3 @@ def ready() -> Iterator[Harness]:
             os.close(link)
     finally:
         namespace.remove()
-
-
-@contextmanager
-def pinned() -> Iterator[None]:
-    """The process stays on one CPU meanwhile, before others that would like it."""
-    cpus = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(cpus)})
-    os.setpriority(os.PRIO_PROCESS, 0, -20)
-    try:
-        yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
-        os.sched_setaffinity(0, cpus)

@@ -6,7 +6,7 @@ import math
 import selectors
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -34,7 +34,12 @@ class Visit:
     @property
     def p99(self) -> float:
         """That of the 198th of 200."""
-        return sorted(self.took)[math.ceil(0.99 * len(self.took)) - 1]
+        return p99(self.took)
+
+
+def p99(took: Sequence[float]) -> float:
+    """The 99th percentile: the least that 99 % do not exceed."""
+    return sorted(took)[math.ceil(0.99 * len(took)) - 1]
 
 
 def visit(sources: Iterable[IPv4Address], to: IPv4Address, *, patience: float) -> Visit:

@@ -6,16 +6,15 @@ program decides over several percent of it, so of both there are copies, and the
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
 from bench.cases.steering.packet import CASES, Case
 from bench.harness.programs import THREE, Ours
 from bench.harness.runner import Harness, Run
+from bench.harness.summary import means
 from bench.report.results import Result, result
 
 _COPIES = 10
@@ -67,14 +66,14 @@ def _case(
         run.next = case.flows * i // len(runs) if case.flows else (number * 32 + i) << 24
     floor = Run(program=harness.nothing, frame=case.frame, flows=case.flows)
     *costs, nothing = harness.compare([*runs, floor], _SLICES)
-    left = iter(costs)
-    means = [statistics.mean(islice(left, len(side.programs))) - nothing for side in sides]
-    for side, cost in zip(sides[1:], means[1:], strict=True):
+    by_side = means(costs, [len(side.programs) for side in sides])
+    without, *others = [mean - nothing for mean in by_side]
+    for side, cost in zip(sides[1:], others, strict=True):
         yield result(
             f"guard_{side.name}_{case.name}",
-            100 * (cost / means[0] - 1),
+            100 * (cost / without - 1),
             "% more",
             most=_MOST.get(side.name),
             rounds=_SLICES,
-            note=f"{cost:.1f} ns; without its steps {means[0]:.1f} ns",
+            note=f"{cost:.1f} ns; without its steps {without:.1f} ns",
         )

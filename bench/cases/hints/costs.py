@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_network
-from itertools import islice
 
 import numpy as np
 
@@ -22,6 +20,7 @@ from bench.harness.frames import SERVICE4, packet
 from bench.harness.programs import THREE, Ours
 from bench.harness.pushing import Pusher
 from bench.harness.runner import MET, ROUNDS, STEP, Harness, Run, ready
+from bench.harness.summary import Costs, means, of_the_middle, ratio
 from bench.report.results import Result, result
 
 _SYN = packet(SERVICE4, Protocol.TCP, syn=True)
@@ -123,7 +122,7 @@ def _openings(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
     costs = took[:, :4] - np.median(took[:, 4])
     without, hit = costs[:, :2].sum(axis=1), costs[:, 2:].sum(axis=1)
     yield result(
-        "hint_hit_tcp", float(np.median(hit / without)), "of no hints", most=1.15, rounds=_SLICES,
+        "hint_hit_tcp", ratio(hit, without), "of no hints", most=1.15, rounds=_SLICES,
         note=f"SYN and first ACK: {np.median(hit):.0f} of {np.median(without):.0f} ns",
     )  # fmt: skip
 
@@ -139,15 +138,14 @@ def _hits(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
             _new(hinted, new, _CLIENTS, outcome=HintOutcome["PUSHED"]),
         ]
         costs = _measure(harness, runs)
-        ratio = float(np.median(costs[1] / costs[0]))
         without, hit = np.median(costs, axis=1)
         yield result(
-            f"hint_hit_{new.name}", ratio, "of no hints", most=1.15, rounds=ROUNDS,
-            note=f"{hit:.0f} of {without:.0f} ns, {_CLIENTS} clients",
+            f"hint_hit_{new.name}", ratio(costs[1], costs[0]), "of no hints", most=1.15,
+            rounds=ROUNDS, note=f"{hit:.0f} of {without:.0f} ns, {_CLIENTS} clients",
         )  # fmt: skip
 
 
-def _measure(harness: Harness, runs: Sequence[Run]) -> np.ndarray:
+def _measure(harness: Harness, runs: Sequence[Run]) -> Costs:
     """ns of each run and round, net of the wrapper with the same packets."""
     floor = replace(runs[0], program=harness.nothing, seen=None, rounds=[])
     harness.measure([*runs, floor])
@@ -164,8 +162,7 @@ def _known(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
             run_.next = flows * i // len(runs)
         floor = Run(program=harness.nothing, frame=_ACK, flows=flows)
         *costs, nothing = harness.compare([*runs, floor], _SLICES)
-        left = iter(costs)
-        without, known = (statistics.mean(islice(left, _COPIES)) - nothing for _ in range(2))
+        without, known = (mean - nothing for mean in means(costs, [_COPIES, _COPIES]))
         yield result(
             f"hint_known_{flows}", 100 * (known / without - 1), "% more", most=3, rounds=_SLICES,
             note=f"{known:.1f} ns; without hints {without:.1f} ns",
@@ -187,7 +184,7 @@ def _flat(harness: Harness, stack: ExitStack, crowded: Ours) -> Iterator[Result]
     hit = HintOutcome["PUSHED"]
     few = [_new(ours, new, _CLIENTS, outcome=hit) for ours in sides]
     costs = _measure(harness, few)
-    off = np.median(costs / np.median(costs, axis=0), axis=1)
+    off = of_the_middle(costs)
     usual = np.median(costs, axis=1)
     for count, cost in zip(_COUNTS, usual, strict=True):
         yield result(f"hint_of_{count}", float(cost), "ns", rounds=ROUNDS,
@@ -215,6 +212,6 @@ def _misses(harness: Harness, plain: Ours, stack: ExitStack) -> Iterator[Result]
         costs = _measure(harness, runs)
         without, miss = np.median(costs, axis=1)
         yield result(
-            f"hint_miss_{new.name}", float(np.median(costs[1] / costs[0])), "of no hints",
+            f"hint_miss_{new.name}", ratio(costs[1], costs[0]), "of no hints",
             rounds=ROUNDS, note=f"every kind on: {miss:.0f} of {without:.0f} ns",
         )  # fmt: skip

@@ -16,6 +16,7 @@ from bench.cases.steering.packet import measure
 from bench.harness.frames import SERVICE4, packet
 from bench.harness.programs import Ours, place
 from bench.harness.runner import ROUNDS, Harness, Run, ready
+from bench.harness.summary import of_the_middle, percent_off_the_middle
 from bench.report.results import Result, result
 
 _FRAME = packet(SERVICE4, Protocol.TCP)
@@ -54,15 +55,13 @@ def _flatness(
     ]
     floor = Run(program=harness.nothing, frame=_FRAME, flows=flows)
     measure(harness, *runs, floor=floor)
-    # Each round against its own middle: a moment of rest or noise is then one for all of them.
     costs = np.array([run.rounds for run in runs]) - floor.best
-    off = np.median(costs / np.median(costs, axis=0), axis=1)
     usual = np.median(costs, axis=1)
     for count, cost in zip(counts, usual, strict=True):
         yield result(f"{name}_{count}_flows_{flows}", float(cost), "ns", rounds=ROUNDS)
     yield result(
         f"{name}_flat_flows_{flows}",
-        100 * float((off.max() - off.min()) / (off.max() + off.min())),
+        percent_off_the_middle(of_the_middle(costs)),
         "% off the middle",
         most=10,
         rounds=ROUNDS,

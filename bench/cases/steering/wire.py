@@ -16,9 +16,10 @@ from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
+from bench.harness.cpus import pinned
 from bench.harness.frames import SERVICE4, packet
 from bench.harness.programs import Ours, place
-from bench.harness.runner import FRAME, NATIVE, ROUNDS, Harness, Run, pinned
+from bench.harness.runner import FRAME, NATIVE, ROUNDS, Harness, Run
 from bench.report.results import Result, result
 
 _FRAMES = 1 << 18
