@@ -13,17 +13,19 @@ import itertools
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 from accel.backend.cookie_acceptor import Accept, CookieKeys
+from accel.datapath.guard.actions import Stance
 from accel.datapath.guard.maps import GuardKeys
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
-from accel.lab.hosts import Host, Segment, add_address
+from accel.lab.clients.flood import Flood, Kind
+from accel.lab.hosts import Host, Segment
 from accel.lab.namespace import Namespace
 from accel.lab.network import PREFIX
 from accel.lab.servers import nginx
@@ -33,6 +35,7 @@ from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
 from bench.harness.programs import Ours
 from bench.harness.runner import HERE
+from bench.networks.links import cable, give_addresses, mac_of, receive_on, received
 
 CLIENTS = IPv4Network("100.64.0.0/10")  # addresses that answer
 FLOOD_CPU = min(os.sched_getaffinity(0))
@@ -72,7 +75,7 @@ class Side:
     @property
     def mac(self) -> str:
         """Of the way in."""
-        return _mac(self.entry, "in")
+        return mac_of(self.entry, "in")
 
     @property
     def address(self) -> IPv4Address:
@@ -81,11 +84,16 @@ class Side:
 
     def received(self) -> int:
         """Frames that came to the backend."""
-        return _received(self.backend.namespace, "in")
+        return received(self.backend.namespace, "in")
 
     def came(self) -> int:
         """Frames that came to the way in."""
-        return _received(self.entry, "in")
+        return received(self.entry, "in")
+
+    def set_stance(self, stance: Stance) -> None:
+        """Of ours: what its guard does from now on."""
+        assert self.ours
+        self.ours.path.set_stances({1: stance})
 
 
 class Network:
@@ -106,11 +114,11 @@ class Network:
         self.edge.sysctl(ipv4__ip_forward=1)
         self.clients = self._namespace("clients")
         self.clients.netlink.route("add", dst=str(CLIENTS), type="local", scope=254, oif=1)
-        _cable(self.edge, "c", self.clients, "c")
-        _link(self.edge, "c", "10.7.0.1", self.clients, "c", "10.7.0.2")
+        cable(self.edge, "c", self.clients, "c")
+        give_addresses(self.edge, "c", "10.7.0.1", self.clients, "c", "10.7.0.2")
         self.edge.netlink.route("add", dst=str(CLIENTS), gateway="10.7.0.2")
         self.clients.netlink.route("add", dst="default", gateway="10.7.0.1")
-        _receive_on(self.edge, "c")
+        receive_on(FLOOD_CPU, self.edge, "c")
 
     def __enter__(self) -> Network:
         return self
@@ -126,8 +134,8 @@ class Network:
         hop = NextHop(
             ifindex=index,
             interface="out",
-            mac=_bytes(_mac(backend.namespace, "in")),
-            source_mac=_bytes(_mac(gateway, "out")),
+            mac=bytes.fromhex(mac_of(backend.namespace, "in").replace(":", "")),
+            source_mac=bytes.fromhex(mac_of(gateway, "out").replace(":", "")),
             mtu=1500,
         )
         service = Service(name=name, address=side.address, port=80, protocol=Protocol.TCP)
@@ -189,9 +197,19 @@ class Network:
         """Nobody takes frames from the cable: what remains is the sender's own cost."""
         number = next(self._numbers)
         namespace = self._namespace(name)
-        _cable(self.edge, f"e{number}", namespace, "in")
+        cable(self.edge, f"e{number}", namespace, "in")
         backend = _host(name, namespace, number)
         return Side(name=name, number=number, edge=self.edge, entry=namespace, backend=backend)
+
+    def flood(self, side: Side, kind: Kind, **options: Any) -> Flood:
+        """One that begins at the edge. `options` are Flood's; sources are those of FLOOD."""
+        options = {"sources": [FLOOD], **options}
+        flood = Flood(
+            self.edge, side.interface, side.mac, to=side.address, port=80, kind=kind, **options
+        )
+        # On an interface, or the kernel would wait for all CPUs with each slice: runner.ready().
+        self.edge.take_xdp("a", flood._program)
+        return flood
 
     def _behind(self, name: str) -> Side:
         """A gateway that routes, and a backend behind it."""
@@ -200,9 +218,9 @@ class Network:
         namespace = self._namespace(f"{name}-backend")
         gateway.sysctl(ipv4__ip_forward=1)
         self._join(number, gateway)
-        _cable(gateway, "out", namespace, "in")
-        _link(gateway, "out", f"10.8.{number}.1", namespace, "in", f"10.8.{number}.2")
-        _receive_on(gateway, "out")
+        cable(gateway, "out", namespace, "in")
+        give_addresses(gateway, "out", f"10.8.{number}.1", namespace, "in", f"10.8.{number}.2")
+        receive_on(FLOOD_CPU, gateway, "out")
         namespace.netlink.route("add", dst="default", gateway=f"10.8.{number}.1")
         gateway.netlink.route("add", dst=f"{_service(number)}/32", gateway=f"10.8.{number}.2")
         backend = _host(name, namespace, number)
@@ -211,9 +229,9 @@ class Network:
 
     def _join(self, number: int, namespace: Namespace) -> None:
         """A cable from the edge, and the ways over it in both directions."""
-        _cable(self.edge, f"e{number}", namespace, "in")
+        cable(self.edge, f"e{number}", namespace, "in")
         near, far = f"10.9.{number}.1", f"10.9.{number}.2"
-        _link(self.edge, f"e{number}", near, namespace, "in", far)
+        give_addresses(self.edge, f"e{number}", near, namespace, "in", far)
         self.edge.netlink.route("add", dst=f"{_service(number)}/32", gateway=far)
         for network in (CLIENTS, FLOOD):
             namespace.netlink.route("add", dst=str(network), gateway=near)
@@ -247,48 +265,3 @@ def _host(name: str, namespace: Namespace, number: int) -> Host:
     segment = Segment.of(name, f"10.8.{number}.0/24", "fd00::/64", 1500)
     ipv4, ipv6 = segment.addresses(2)
     return Host(name=name, namespace=namespace, segment=segment, ipv4=ipv4, ipv6=ipv6)
-
-
-def _cable(near: Namespace, one: str, far: Namespace, other: str) -> None:
-    near.netlink.link(
-        "add", ifname=one, kind="veth", peer={"ifname": other, "net_ns_fd": str(far.path)}
-    )
-    for namespace, interface in ((near, one), (far, other)):
-        namespace.netlink.link("set", index=namespace.index(interface), state="up")
-        namespace.offload(interface, tx=False)
-
-
-def _link(near: Namespace, one: str, its: str, far: Namespace, other: str, others: str) -> None:
-    """Their addresses; no flood delays an ARP request."""
-    for at, interface, address, peer, mac in (
-        (near, one, its, others, _mac(far, other)),
-        (far, other, others, its, _mac(near, one)),
-    ):
-        index = at.index(interface)
-        add_address(at, index, ip_address(address), 24)
-        at.netlink.neigh("replace", ifindex=index, dst=peer, lladdr=mac, state="permanent")
-
-
-def _receive_on(namespace: Namespace, interface: str) -> None:
-    """What comes from processes on the other CPU goes on where the flood is too, as from a card.
-
-    A veth runs its receiver's NAPI where the sender is. If it is the clients' CPU's turn, which
-    has more to do, the flood would overflow the queue of 256 frames meanwhile.
-    """
-    write = f"echo {1 << FLOOD_CPU:x} > /sys/class/net/{interface}/queues/rx-0/rps_cpus"
-    # With a /sys of the namespace, as `ip netns exec` mounts it.
-    subprocess.run(["ip", "netns", "exec", namespace.name, "sh", "-c", write], check=True)
-
-
-def _mac(namespace: Namespace, interface: str) -> str:
-    link = namespace.netlink.get_links(namespace.index(interface))[0]
-    return str(link.get("address"))
-
-
-def _bytes(mac: str) -> bytes:
-    return bytes.fromhex(mac.replace(":", ""))
-
-
-def _received(namespace: Namespace, interface: str) -> int:
-    link = namespace.netlink.get_links(namespace.index(interface))[0]
-    return int(link.get("stats64")["rx_packets"])
