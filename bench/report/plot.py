@@ -10,7 +10,7 @@ from typing import Any
 from bench.report.results import DOCS, Result, load
 
 # Title, axes, and for each curve its label and the names of its figures.
-_PANELS: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
+PANELS: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
     (
         "Established TCP by flows",
         "flows",
@@ -56,10 +56,10 @@ def draw() -> None:
 
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
     results = load()
-    for at, (title, x, y, curves) in zip(axes.flat, _PANELS, strict=False):
+    for at, (title, x, y, curves) in zip(axes.flat, PANELS, strict=False):
         for label, name in curves.items():
-            points = _points(results, name)
-            at.plot([n for n, _ in points], [v for _, v in points], marker="o", ms=3, label=label)
+            curve = points(results, name)
+            at.plot([n for n, _ in curve], [v for _, v in curve], marker="o", ms=3, label=label)
         at.set(title=title, xlabel=x, ylabel=y, xscale="log", ylim=(0, None))
         at.legend(frameon=False)
         at.grid(alpha=0.3)
@@ -67,7 +67,8 @@ def draw() -> None:
     figure.savefig(DOCS / "performance.svg", metadata={"Date": None})
 
 
-def _points(results: Mapping[str, Result], name: str) -> list[tuple[int, float]]:
+def points(results: Mapping[str, Result], name: str) -> list[tuple[int, float]]:
+    """Of a curve: the number in the name of each of its figures, and its value, by number."""
     found = ((re.fullmatch(name, r.name), r.value) for r in results.values())
     return sorted((int(match[1]), value) for match, value in found if match)
 
