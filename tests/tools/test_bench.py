@@ -105,10 +105,11 @@ def bench_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where figures are written; a case yields one that has the number of its name's letters."""
+    """Where figures are written; a case yields the number of its name's letters, at most 5."""
 
     def function(name: str) -> Any:
-        return lambda: iter([result(name, len(name), "letters", most=5)])
+        most = None if name == "daemon" else 5
+        return lambda: iter([result(name, len(name), "letters", most=most)])
 
     monkeypatch.setattr(registry, "function", function)
     monkeypatch.setattr(results, "OUT", tmp_path / "out")
@@ -128,14 +129,14 @@ def test_an_unknown_case_is_answered_before_anything_is_measured(
 def test_figures_are_printed_and_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], measured: Path
 ) -> None:
-    assert bench_command(monkeypatch, "--cases", "wire,rings") == 0
+    assert bench_command(monkeypatch, "--cases", "wire,daemon") == 0
     printed = capsys.readouterr()
     assert [line.split()[:2] for line in printed.out.splitlines()] == [
         ["wire", "4.00"],
-        ["rings", "5.00"],
+        ["daemon", "6.00"],
     ]
-    assert printed.err.splitlines() == ["wire: 0 s", "rings: 0 s"]
-    assert [each["name"] for each in json.loads(measured.read_text())] == ["wire", "rings"]
+    assert printed.err.splitlines() == ["wire: 0 s", "daemon: 0 s"]
+    assert [each["name"] for each in json.loads(measured.read_text())] == ["wire", "daemon"]
 
 
 @pytest.mark.usefixtures("measured")
@@ -231,13 +232,16 @@ def test_backends_are_numbered_on_from_the_first_and_of_their_services_version()
 
 
 def test_a_mix_of_clients_has_small_and_large_addresses() -> None:
-    mix = Mix.of(1)
-    sizes = np.bincount(mix.addresses)
-    assert len(mix.addresses) == DEVICES
-    at_home = sizes[sizes <= 5].sum()
-    assert 0.45 * DEVICES <= at_home <= 0.5 * DEVICES + 10
-    assert DEVICES * 0.01 < sizes.max() <= DEVICES * 0.15
-    assert len(mix.second()) == RATE
+    largest = []
+    for seed in range(20):
+        mix = Mix.of(seed)
+        sizes = np.bincount(mix.addresses)
+        assert len(mix.addresses) == DEVICES
+        # Half of all devices; the last of the others' addresses may be cut to so few, too.
+        assert DEVICES / 2 <= sizes[sizes <= 5].sum() <= DEVICES / 2 + 5
+        largest.append(sizes.max())
+        assert len(mix.second()) == RATE
+    assert 0.1 * DEVICES < max(largest) <= 0.15 * DEVICES
 
 
 def test_a_seed_draws_the_same_clients_again() -> None:
