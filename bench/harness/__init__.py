@@ -1,1 +1,1 @@
-"""How one packet is timed: the runner, the programs under test, their frames, and the CPUs."""
+"""How a packet is timed: runner, programs under test, frames, CPUs, and what rounds come to."""

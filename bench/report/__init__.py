@@ -1,1 +1,1 @@
-"""What becomes of the figures: results and their bars, what rounds come to, table and picture."""
+"""What becomes of the figures: results and their bars, the table of the docs, the picture."""
