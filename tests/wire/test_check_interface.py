@@ -82,7 +82,7 @@ def test_what_is_unusual_is_seen(namespace: str) -> None:
 def test_a_foreign_program(namespace: str) -> None:
     holder = (
         "import socket, sys\n"
-        "from accel import syscall\n"
+        "from accel.ebpf import syscall\n"
         "program = syscall.prog_load(syscall.PROG_XDP,\n"
         "    bytes.fromhex('b7000000020000009500000000000000'), license='GPL', name='foreign',\n"
         "    attach_type=syscall.ATTACH_XDP)\n"
