@@ -1,4 +1,4 @@
-"""The verdicts, from the one list that names them: bpf/verdicts.h."""
+"""The verdicts, from the one list that names them: bpf/maps/verdicts.h."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from accel.ebpf.source import BPF_DIR
 
 _ENTRY = re.compile(r'V\((\w+), (\w+), ([01]),\s*\\?\s*"([^"]*)"\)')
-_LIST: list[tuple[str, str, str, str]] = _ENTRY.findall((BPF_DIR / "verdicts.h").read_text())
+_LIST: list[tuple[str, str, str, str]] = _ENTRY.findall((BPF_DIR / "maps/verdicts.h").read_text())
 
 
 class Verdict(enum.IntEnum):
@@ -55,7 +55,7 @@ _PAGE = """\
 # Verdicts
 Every packet ends in exactly one of these, and is counted under it once, in packets and bytes.
 What is FORWARDed is counted for its backend, the rest for its service, or for none.
-This page is written by `python -m accel.verdicts` from `bpf/verdicts.h`, the only list of them.
+`python -m accel.verdicts` writes this page from `bpf/maps/verdicts.h`, the only list of them.
 
 * **FORWARD**: leaves as its backend's mode says, by XDP_TX or XDP_REDIRECT; mode `local` passes it.
 * **PASS**: left to the host's own stack, byte for byte as it came.

@@ -1,8 +1,8 @@
 """A backend's side of guard mode cookie-backend: connections of a gateway's SYN cookies.
 
-The program (bpf/accept_cookie.c) is attached at TC ingress. What acknowledges a cookie gets a
-request socket by a function of the kernel (bpf_sk_assign_tcp_reqsk, Linux 6.8); all else is left
-to the host untouched.
+The program (bpf/programs/cookie_acceptor.bpf.c) is attached at TC ingress. What acknowledges a
+cookie gets a request socket by a function of the kernel (bpf_sk_assign_tcp_reqsk, Linux 6.8); all
+else is left to the host untouched.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from accel.ebpf import features, kfunc, syscall
 from accel.ebpf.btf import function_id
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.ringbuf import RecordReader
-from accel.ebpf.source import BPF_DIR, read_constants
+from accel.ebpf.source import read_constants
 from accel.errors import HostError, NotFoundError
 from accel.model.guard_secret import GENERATIONS, Key
 
 FORMER_SECONDS = 60.0  # more than a gateway that is back takes to roll its keys
-VERDICTS = read_verdicts("accept_verdicts.h")
+VERDICTS = read_verdicts("maps/cookie_acceptor_verdicts.h")
 SYSCTLS = Path("/proc/sys/net/ipv4")
 # What the kernel wants to be on, and what it is set to by default.
 _NEEDED = {
@@ -57,9 +57,9 @@ LEFT_OVER = np.dtype(
         ("pads", "u1", 6),
     ]
 )
-"""A record with struct waiting of bpf/accept_maps.h."""
+"""A record with struct waiting of bpf/maps/cookie_acceptor.h."""
 _NAMED = slice(8, 48)  # of it, struct left_over
-MAX_GATEWAYS = read_constants("accept_maps.h")["MAX_GATEWAYS"]
+MAX_GATEWAYS = read_constants("maps/cookie_acceptor.h")["MAX_GATEWAYS"]
 _KEYS = struct.Struct(f"={2 * GENERATIONS}Q2I")  # struct accept_keys
 
 
@@ -117,9 +117,9 @@ class Accept:
                 f"this kernel makes no connections of cookies: {error.strerror}",
                 hint=features.MADE_REQUESTS.fix,
             ) from None
-        self._compiled = compile_bpf(BPF_DIR / "accept_cookie.c")
+        self._compiled = compile_bpf("programs/cookie_acceptor.bpf.c")
         self._program = self._compiled.load(
-            "accept_cookie",
+            "cookie_acceptor",
             kind=syscall.PROG_SCHED_CLS,
             kernel_functions={kfunc.FIRST_MARKER: function},
         )

@@ -1,7 +1,7 @@
 """The backend's side: IPIP and GUE unwrapped in XDP, for hosts with or without tunnel modules.
 
-The program (bpf/decap.c) takes the outer header off packets that an allowed source sent to one of
-this host's addresses. Everything else it leaves to the host untouched.
+The program (bpf/programs/decap.bpf.c) takes the outer header off packets that an allowed source
+sent to one of this host's addresses. Everything else it leaves to the host untouched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from accel.datapath.encode import address_bytes
 from accel.ebpf import syscall
 from accel.ebpf.links import Attachment, Links
 from accel.ebpf.loader import compile_bpf
-from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError, HostError, InvalidError
 from accel.model.address import Address
 from accel.model.backend import DEFAULT_GUE_PORT
@@ -31,7 +30,7 @@ MAX_ADDRESSES = 4096
 _log = logging.getLogger(__name__)
 
 
-VERDICTS = read_verdicts("decap_verdicts.h")
+VERDICTS = read_verdicts("maps/decap_verdicts.h")
 
 
 def defines(prefixes: int, gue_port: int = DEFAULT_GUE_PORT) -> dict[str, int]:
@@ -50,7 +49,7 @@ class Decap:
             raise InvalidError("allow", "is empty", hint="name the gateways' outer addresses")
         if not 1 <= gue_port <= 65535:
             raise InvalidError("gue_port", f"{gue_port} is not from 1 to 65535")
-        self._compiled = compile_bpf(BPF_DIR / "decap.c", defines=defines(len(allow), gue_port))
+        self._compiled = compile_bpf("programs/decap.bpf.c", defines=defines(len(allow), gue_port))
         self._program = self._compiled.load("decap")
         self._links = Links(None)
         self._own: set[Address] = set()

@@ -25,7 +25,7 @@ from accel.datapath.guard.maps import GuardKeys, Guards
 from accel.datapath.hints.maps import HintMaps
 from accel.datapath.maps import MapSet, layout_hash, remove_folder
 from accel.datapath.prefixes.table import PrefixTable
-from accel.datapath.programs import Programs
+from accel.datapath.programs import GATEWAY, GATEWAY_PREFIX, VARIANTS, Programs
 from accel.datapath.samples import SAMPLE, Samples
 from accel.datapath.steering.backends import WORDS, BackendTable
 from accel.datapath.steering.rings import Rings
@@ -87,7 +87,7 @@ class DataPath:
         """
         limits.check()
         folder = pin_root / layout_hash(limits) if pin_root else None
-        return cls(MapSet.open(folder, limits, kept), pin_root)
+        return cls(MapSet.open(folder, limits, GATEWAY, kept), pin_root)
 
     # Services and backends
 
@@ -282,7 +282,7 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
-        self._programs.prepare("listed")
+        self._programs.prepare(GATEWAY_PREFIX)
 
     def prefix_actions(self, prefixes: Prefixes) -> npt.NDArray[np.int64]:
         """Of each, 0 if that very prefix is not there, else PREFIX_ALLOW or PREFIX_DENY."""
@@ -319,7 +319,7 @@ class DataPath:
 
         Raises ProgramError and HostError.
         """
-        self._programs.prepare_hints(prefixes=bool(self._prefixes))
+        self._programs.prepare(VARIANTS[bool(self._prefixes), True])
 
     # Packets
 

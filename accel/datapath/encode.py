@@ -17,12 +17,12 @@ from accel.model.placement import NextHop, PlacedBackend, PlacedService
 
 Words = npt.NDArray[np.uint64]
 
-_MAPS = read_constants("maps.h")
-_SERVICE = read_constants("service.h")
+_MAPS = read_constants("maps/gateway.h")
+_SERVICE = read_constants("steering/service.h")
 LINE = 64  # bytes of struct ring_line and struct backend
 SLOTS_PER_LINE = 32
 NUMBERS_PER_LINE = 16
-OUTER_TTL = read_constants("forward.h")["OUTER_TTL"]
+OUTER_TTL = read_constants("steering/forward.h")["OUTER_TTL"]
 _U64 = (1 << 64) - 1
 
 

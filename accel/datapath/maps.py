@@ -26,7 +26,7 @@ import numpy.typing as npt
 from accel.datapath.encode import NUMBERS_PER_LINE, SLOTS_PER_LINE
 from accel.ebpf import features, syscall
 from accel.ebpf.loader import Compiled, compile_bpf, keep_secret
-from accel.ebpf.source import BPF_DIR, read_constants, read_source
+from accel.ebpf.source import Unit, read_constants, read_source
 from accel.errors import HostError
 from accel.model.placement import Limits
 
@@ -60,22 +60,23 @@ NAMES = (
     "prefix_blocks",
     "prefixes",
 )
-PROGRAMS = ("gateway", "limit", "opening", "stray", "newcomer", "learner")  # enum program
+PROGRAMS = ("gateway", "limit", "handshake", "out_of_state", "new_flow", "learner")  # enum program
 CONSTANTS = {
     name: value
     for header in (
-        "maps.h",
-        "words.h",
-        "packet.h",
-        "guard_maps.h",
-        "clock.h",
-        "keys.h",
-        "hint_maps.h",
+        "maps/gateway.h",
+        "lib/tagged_words.h",
+        "packet/packet.h",
+        "maps/guard.h",
+        "lib/clock.h",
+        "lib/key_generations.h",
+        "maps/hints.h",
     )
     for name, value in read_constants(header).items()
 }
 _COARSE = 6  # CLOCK_MONOTONIC_COARSE, which moves with the kernel's tick
 _FOLDER = re.compile("[0-9a-f]{12}")  # of layout_hash
+_COMMENT = re.compile(r"/\*.*?\*/|//.*?$|^#line .*?$", re.DOTALL | re.MULTILINE)
 _FLOW_KEYS = [f"FLOW_KEY_{use}_{i}" for use in ("TAG", "BUCKET") for i in range(7)]
 
 
@@ -144,24 +145,32 @@ def ticks_per_second() -> int:
     return round(1 / time.clock_getres(_COARSE))
 
 
-def compile_source(
-    part: str, *, keys: Sequence[int], defines: Mapping[str, int], kept: Path | None
+def compile_unit(
+    unit: Unit, *, keys: Sequence[int], defines: Mapping[str, int], kept: Path | None
 ) -> Compiled:
-    """Compile one file of bpf/ that is over these maps. Raises ProgramError and HostError."""
+    """Compile a program of bpf/ that is over these maps. Raises ProgramError and HostError."""
     return compile_bpf(
-        BPF_DIR / f"{part}.c",
+        f"programs/{unit.entry}",
         prelude="".join(f"#define {n} {k:#x}ULL\n" for n, k in zip(_FLOW_KEYS, keys, strict=True)),
-        defines=defines,
-        kept=kept / f"{part}.json" if kept else None,
+        defines={**defines, **unit.defines},
+        kept=kept / f"{unit.name}.json" if kept else None,
     )
 
 
 def layout_hash(limits: Limits) -> str:
-    """Twelve hex digits of all that decides what the maps look like."""
-    text = read_source(BPF_DIR / "maps.h") + read_source(BPF_DIR / "verdicts.h")
-    lines = [line for line in text.splitlines() if not line.startswith("#line")]
-    seen = "\n".join(lines) + repr(sorted(defines(limits).items()))
+    """Twelve hex digits of all that decides what the maps look like.
+
+    Comments, blank lines and the names of files do not count, nor does how the text is indented.
+    """
+    text = read_source("maps/gateway.h") + read_source("maps/verdicts.h")
+    seen = _without_comments(text) + repr(sorted(defines(limits).items()))
     return hashlib.sha256(seen.encode()).hexdigest()[:12]
+
+
+def _without_comments(text: str) -> str:
+    """The words of C `text`, a line each where it has lines."""
+    lines = (" ".join(line.split()) for line in _COMMENT.sub(" ", text).splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def folders_in(root: Path) -> list[Path]:
@@ -181,34 +190,38 @@ class MapSet:
     """The maps of one data path. `adopted` is true if they were pinned already."""
 
     compiled: Compiled
+    unit: Unit
     limits: Limits
     folder: Path | None
     fds: dict[str, int]
     adopted: bool
-    _compile_part: Callable[[str], Compiled]
+    _compile_unit: Callable[[Unit], Compiled]
     _mapped: dict[str, mmap.mmap] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path | None, limits: Limits, kept: Path | None = None) -> MapSet:
-        """Compile, and adopt the maps pinned in `folder` or pin new ones there.
+    def open(
+        cls, folder: Path | None, limits: Limits, unit: Unit, kept: Path | None = None
+    ) -> MapSet:
+        """Compile `unit`, and adopt the maps pinned in `folder` or pin new ones there.
 
-        What was compiled stays in the folder `kept`. Raises HostError (bcc, bpffs, memory) and
-        ProgramError.
+        The unit is one that has all maps. What was compiled stays in the folder `kept`. Raises
+        HostError (bcc, bpffs, memory) and ProgramError.
         """
         pinned = _pinned(folder) if folder else {}
         keys = _read_flow_keys(pinned["settings"]) if pinned else new_flow_keys(kept)
-        compile_part = functools.partial(
-            compile_source, keys=keys, defines=defines(limits), kept=kept
+        compile_each = functools.partial(
+            compile_unit, keys=keys, defines=defines(limits), kept=kept
         )
-        compiled = compile_part("gateway")
+        compiled = compile_each(unit)
         fds = pinned or {name: os.dup(compiled.map_fd(name)) for name in NAMES}
         maps = cls(
             compiled=compiled,
+            unit=unit,
             limits=limits,
             folder=folder,
             fds=fds,
             adopted=bool(pinned),
-            _compile_part=compile_part,
+            _compile_unit=compile_each,
         )
         if not pinned:
             maps.words("settings")[1:] = keys
@@ -216,47 +229,27 @@ class MapSet:
                 maps._pin(folder)
         return maps
 
-    def load(self) -> int:
-        """The gateway's program over these maps; its file descriptor."""
+    def load(self, gateway: Unit) -> int:
+        """Load a variant of the gateway's program over these maps; its file descriptor.
+
+        Raises ProgramError and HostError.
+        """
+        compiled = self.compiled if gateway == self.unit else self._compile_unit(gateway)
         try:
-            return self.compiled.load(PROGRAMS[0], maps=self.fds)
+            return compiled.load(PROGRAMS[0], name=gateway.name, maps=self.fds)
         finally:
-            self.compiled.close()
+            compiled.close()
 
-    def load_guard(self) -> None:
-        """Compile the guard's programs, and let the gateway hand packets over to them.
-
-        Raises ProgramError and HostError.
-        """
-        self._load_part("guard", PROGRAMS[1:4])
-
-    def load_hints(self) -> None:
-        """Compile the hints' programs, and let the gateway hand packets over to them.
-
-        Raises ProgramError and HostError.
-        """
-        self._load_part("hint", PROGRAMS[4:])
-
-    def _load_part(self, part: str, names: Sequence[str]) -> None:
-        compiled = self._compile_part(part)
+    def load_callees(self, unit: Unit, programs: Sequence[str]) -> None:
+        """Load what the gateway hands packets over to, and let it. Raises as `load` does."""
+        compiled = self._compile_unit(unit)
         try:
-            for name in names:
+            for name in programs:
                 program = compiled.load(name, maps=self.fds)
                 self._put_program(name, program)
                 os.close(program)
         finally:
             compiled.close()
-
-    def load_variant(self, name: str) -> int:
-        """Compile and load another program to attach than gateway.c; its file descriptor.
-
-        Raises ProgramError and HostError.
-        """
-        variant = self._compile_part(name)
-        try:
-            return variant.load(name, maps=self.fds)
-        finally:
-            variant.close()
 
     def hand_back_to(self, program: int) -> None:
         """What the guard and the hints have looked at goes on with this one."""

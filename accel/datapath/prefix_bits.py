@@ -7,7 +7,7 @@ import numpy as np
 from accel.datapath.encode import Words
 from accel.ebpf.source import read_constants
 
-_HASH = read_constants("hash.h")
+_HASH = read_constants("lib/hash.h")
 _MIX = np.uint64(_HASH["FLOW_KEY_MIX"])
 _RING_KEY = np.array([_HASH[f"RING_KEY_{i}"] for i in range(7)], np.uint64)
 _U32 = np.uint64(0xFFFFFFFF)
@@ -15,7 +15,7 @@ _HALF = np.uint64(32)
 
 
 def cut_off(high: Words, low: Words, count: int) -> tuple[Words, Words]:
-    """Both halves without the lowest `count` bits, as bpf/leading.h has it."""
+    """Both halves without the lowest `count` bits, as bpf/lib/prefix_bits.h has it."""
     if count >= 64:
         left = 128 - count
         mask = np.uint64((1 << 64) - (1 << (64 - left)) if left else 0)
@@ -24,7 +24,7 @@ def cut_off(high: Words, low: Words, count: int) -> tuple[Words, Words]:
 
 
 def ring_sum(high: Words, low: Words, last: int = 0) -> Words:
-    """The lower half of PREFIX_SUM() of bpf/leading.h with the keys that all gateways have."""
+    """The lower half of PREFIX_SUM() of bpf/lib/prefix_bits.h with the keys of all gateways."""
     return _sum(_RING_KEY, high, low, np.array([last], np.uint64)) >> _HALF
 
 
@@ -39,7 +39,7 @@ def _sum(key: Words, high: Words, low: Words, last: Words) -> Words:
 
 
 def prefix_hash(keys: Words, high: Words, low: Words, last: Words) -> Words:
-    """prefix_hash() of bpf/leading.h: `keys` are the two rows of seven flow keys."""
+    """prefix_hash() of bpf/lib/prefix_bits.h: `keys` are the two rows of seven flow keys."""
     sums = [_sum(key, high, low, last) for key in keys]
     mixed = (sums[0] & ~_U32) | (sums[1] >> _HALF)
     result: Words = (mixed ^ mixed >> _HALF) * _MIX

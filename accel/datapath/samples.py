@@ -22,7 +22,7 @@ SAMPLE = np.dtype(
         ("count", "=u8"),
     ]
 )
-"""A record with struct sample of bpf/guard_maps.h."""
+"""A record with struct sample of bpf/maps/guard.h."""
 HINT_SAMPLE = np.dtype(
     [
         ("header", "=u4", 2),
@@ -42,7 +42,7 @@ HINT_SAMPLE = np.dtype(
         ("payload", "u1", CONSTANTS["SAMPLE_PAYLOAD"]),
     ]
 )
-"""A record with struct hint_sample of bpf/hint_maps.h."""
+"""A record with struct hint_sample of bpf/maps/hints.h."""
 Samples = npt.NDArray[np.void]
 
 

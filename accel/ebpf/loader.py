@@ -82,14 +82,16 @@ class Compiled:
         self,
         function: str,
         *,
+        name: str | None = None,
         maps: Mapping[str, int] | None = None,
         kind: int = syscall.PROG_XDP,
         kernel_functions: Mapping[int, int] | None = None,
     ) -> int:
         """Load one function as a program of `kind` and return its file descriptor.
 
-        `maps` are used in the place of own ones, by name; `kernel_functions` are ids by marker
-        (kfunc.py). Raises HostError and ProgramError.
+        The program is called `name`, or else as the function is. `maps` are used in the place of
+        own ones, by name; `kernel_functions` are ids by marker (kfunc.py). Raises HostError and
+        ProgramError.
         """
         code = bytes.fromhex(self._programs[function])
         if kernel_functions:
@@ -105,7 +107,7 @@ class Compiled:
                 kind,
                 replace_maps(code, fds),
                 license="GPL",
-                name=function,
+                name=name or function,
                 attach_type=syscall.ATTACH_XDP if kind == syscall.PROG_XDP else 0,
             )
         except syscall.VerifierError as e:
@@ -116,7 +118,7 @@ class Compiled:
                 ) from e
             tail = "\n".join(e.log.strip().splitlines()[-8:])
             raise ProgramError(
-                f"the kernel refused {function}: {e.strerror}\n{tail}",
+                f"the kernel refused {name or function}: {e.strerror}\n{tail}",
                 log=e.log,
                 hint="run `accel check`; a kernel from 5.10 with CAP_BPF is needed",
             ) from None
@@ -128,13 +130,13 @@ class Compiled:
 
 
 def compile_bpf(
-    entry: Path,
+    entry: Path | str,
     *,
     prelude: str = "",
     defines: Mapping[str, int] | None = None,
     kept: Path | None = None,
 ) -> Compiled:
-    """Compile `entry`, with `prelude` and `defines` in front.
+    """Compile `entry`, a file of bpf/ or elsewhere, with `prelude` and `defines` in front.
 
     What was compiled is kept in the file `kept`, by default one in $ACCEL_CACHE, if that is set,
     and taken from there if nothing has changed. Raises ProgramError, HostError.
@@ -144,23 +146,22 @@ def compile_bpf(
     # bcc asks for debugging information, which takes a sixth of the time and is not loaded.
     flags = [*_WARNINGS, "-g0", *(f"-D{name}={value}" for name, value in (defines or {}).items())]
     request = json.dumps({"text": prelude + read_source(entry), "flags": flags})
-    seen = request.replace(str(entry.parent), "")  # where it is installed changes nothing
-    digest = hashlib.sha256(f"{seen} {_bcc_version()}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{request} {_bcc_version()}".encode()).hexdigest()
     if not kept and (folder := os.environ.get("ACCEL_CACHE")):
         kept = kept_in(Path(folder), entry, defines)
     if kept and (answer := _read(kept, digest)):
         return Compiled(answer)
-    answer = _compile(entry.name, request)
+    answer = _compile(Path(entry).name, request)
     if kept:
         # The flow keys are in the bytecode.
         keep_secret(kept, json.dumps({"digest": digest, "answer": answer}))
     return Compiled(answer)
 
 
-def kept_in(folder: Path, entry: Path, defines: Mapping[str, int] | None = None) -> Path:
+def kept_in(folder: Path, entry: Path | str, defines: Mapping[str, int] | None = None) -> Path:
     """The file for `entry` in a folder of what was compiled."""
     which = hashlib.sha256(repr(sorted((defines or {}).items())).encode()).hexdigest()[:8]
-    return folder / f"{entry.stem}-{which}.json"
+    return folder / f"{Path(entry).name.partition('.')[0]}-{which}.json"
 
 
 def _no_map(name: str, problem: str) -> HostError:

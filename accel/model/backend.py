@@ -14,7 +14,7 @@ DEFAULT_GUE_PORT = 6080  # IANA "gue"
 
 
 class Mode(enum.IntEnum):
-    """How a packet is handed to a backend; the numbers are those of bpf/maps.h."""
+    """How a packet is handed to a backend; the numbers are those of bpf/maps/gateway.h."""
 
     IPIP = 1
     GUE = 2
@@ -23,7 +23,7 @@ class Mode(enum.IntEnum):
 
 
 class State(enum.IntEnum):
-    """What the operator wants of a backend; the numbers are those of bpf/maps.h."""
+    """What the operator wants of a backend; the numbers are those of bpf/maps/gateway.h."""
 
     UP = 1
     DRAIN = 2

@@ -17,7 +17,7 @@ from accel.errors import HostError, InvalidError
 SECRET_BYTES = 32  # of a new secret
 LEAST_SECRET_BYTES = 16
 KEY_PERIOD = 60  # seconds
-GENERATIONS = 4  # of keys that are known at a time: KEY_GENERATIONS of bpf/keys.h
+GENERATIONS = 4  # of keys that are known at a time: KEY_GENERATIONS of bpf/lib/key_generations.h
 CHALLENGE, COOKIE = b"challenge", b"cookie"
 Key = tuple[int, int]
 _KEY = struct.Struct("<QQ")

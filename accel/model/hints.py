@@ -24,7 +24,7 @@ _WORDS = struct.Struct("=8B4I8B8B20xI")
 
 
 class Kind(enum.IntFlag):
-    """Where the data path looks for hints; the numbers are those of bpf/hint_maps.h."""
+    """Where the data path looks for hints; the numbers are those of bpf/maps/hints.h."""
 
     CID = 1
     PUSHED = 2

@@ -16,7 +16,7 @@ from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
 from accel.verdicts import Verdict
 from bench.harness.frames import PORT, SERVICE4, SERVICE6
-from bench.harness.runner import HERE
+from bench.harness.runner import BPF
 
 _HOP_MAC, _OWN_MAC = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 _LOOPBACK = 1  # what test runs come in by: to leave by it is XDP_TX
@@ -108,7 +108,7 @@ class Ours:
         maps = self.path._maps
         keys = zip(_FLOW_KEYS, maps.words("settings")[1:], strict=True)
         compiled = compile_bpf(
-            HERE / "unguarded.c",
+            BPF / "unguarded.bpf.c",
             prelude="".join(f"#define {name} {int(key):#x}ULL\n" for name, key in keys),
             defines=defines(self.path.limits),
         )
@@ -116,11 +116,11 @@ class Ours:
 
 
 class Yardstick:
-    """bench/yardstick.c with the same three services."""
+    """bench/bpf/yardstick.bpf.c with the same three services."""
 
     def __init__(self, services: Sequence[PlacedService] = THREE, flows: int = 1 << 20) -> None:
         self._compiled = compile_bpf(
-            HERE / "yardstick.c",
+            BPF / "yardstick.bpf.c",
             defines={"MAX_SERVICES": 1024, "MAX_BACKENDS": 16384, "MAX_FLOWS": flows},
         )
         self.program = self._compiled.load("yardstick")
@@ -151,7 +151,7 @@ class Yardstick:
 
 def parse_floor() -> int:
     """The program that parses and passes; its file descriptor."""
-    return compile_bpf(HERE / "parse_floor.c").load("parse_floor")
+    return compile_bpf(BPF / "parse_floor.bpf.c").load("parse_floor")
 
 
 def _words(address: Address) -> bytes:

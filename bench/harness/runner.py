@@ -1,4 +1,4 @@
-"""Nanoseconds per packet of XDP programs, by BPF_PROG_TEST_RUN and bench/wrapper.c."""
+"""Nanoseconds per packet of XDP programs, by BPF_PROG_TEST_RUN and bench/bpf/wrapper.bpf.c."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bench.harness.cpus import pinned
 from bench.harness.summary import quiet_medians
 
 HERE = Path(__file__).resolve().parents[1]
+BPF = HERE / "bpf"
 ROUNDS = 11
 STEP = 0x9E3779B1  # 2^32 by the golden ratio: far from one flow to the next
 _WARM_UP = 1 << 18  # packets after which the caches hold what this program needs of them
@@ -26,7 +27,7 @@ _FULL = 1 << 20  # packets after which all that there is room for has been met
 _PACKETS = 1 << 16  # of a round
 MET = 0.96  # at 512k flows 1 to 3 % find their bucket of the flow cache full
 _SLICE = 1 << 13  # packets in one system call: about a millisecond, which is often undisturbed
-_WORDS = read_constants(str(HERE / "wrapper.c"))["WORDS"]
+_WORDS = read_constants(BPF / "wrapper.bpf.c")["WORDS"]
 FRAME = 14 + 8 * _WORDS  # bytes of every packet
 NATIVE = 1 << 2  # XDP_FLAGS_DRV_MODE
 _PLACE = bytes(4)  # of the program under test, in the wrapper's array
@@ -66,14 +67,14 @@ class Harness:
     """The loaded wrapper."""
 
     def __init__(self) -> None:
-        self._compiled = compile_bpf(HERE / "wrapper.c")
+        self._compiled = compile_bpf(BPF / "wrapper.bpf.c")
         self.wrappers = self.load("wrapper"), self.load("wrapper_of_answers")
         self.nothing = self.load("untouched")
         self._programs = self._compiled.map_fd("programs")
         self._run = mmap.mmap(self._compiled.map_fd("runs"), mmap.PAGESIZE)
 
     def load(self, function: str) -> int:
-        """Another program of wrapper.c; its file descriptor."""
+        """Another program of wrapper.bpf.c; its file descriptor."""
         return self._compiled.load(function)
 
     def map_fd(self, name: str) -> int:

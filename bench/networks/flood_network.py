@@ -34,7 +34,7 @@ from accel.model.guard_secret import COOKIE, keys_around
 from accel.model.placement import Limits, NextHop, PlacedBackend, PlacedService
 from accel.model.service import Protocol, Service
 from bench.harness.programs import Ours
-from bench.harness.runner import HERE
+from bench.harness.runner import BPF
 from bench.networks.links import cable, give_addresses, mac_of, receive_on, received
 
 CLIENTS = IPv4Network("100.64.0.0/10")  # addresses that answer
@@ -106,7 +106,7 @@ class Network:
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._id}-"))
         self._stack.callback(shutil.rmtree, self.folder)
         self._compiled = compile_bpf(
-            HERE / "swallow.c",
+            BPF / "swallow.bpf.c",
             defines={"FLOOD": int(FLOOD.network_address), "FLOOD_MASK": int(FLOOD.netmask)},
         )
         self.edge = self._namespace("edge")

@@ -12,7 +12,7 @@ from accel.ebpf.source import BPF_DIR
 from accel.verdicts import Verdict, page
 from tests.support.tree import DOCS
 
-HEADER = BPF_DIR / "verdicts.h"
+HEADER = BPF_DIR / "maps/verdicts.h"
 
 
 def test_all_that_the_compiler_sees_is_read(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from accel.backend.cookie_acceptor import Accept
 from accel.backend.decapsulator import Decap, parse_prefixes
+from accel.datapath.programs import VARIANTS
 from accel.ebpf import probes
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR
@@ -33,7 +33,7 @@ def accept(rig: Rig) -> None:
 
 def flood(rig: Rig) -> None:
     """Of the lab, as peers of the tests."""
-    compiled = compile_bpf(BPF_DIR / "flood.c")
+    compiled = compile_bpf("programs/flood.bpf.c")
     try:
         for name in ("flood", "shore"):
             os.close(compiled.load(name))
@@ -43,15 +43,12 @@ def flood(rig: Rig) -> None:
 
 # The gateway's stay loaded: they are those of the tests that follow.
 LOADED: dict[str, Callable[[Rig], object]] = {
-    "gateway.c": lambda rig: rig.datapath.program,
-    "guard.c": lambda rig: rig.datapath.prepare_guard(),
-    "listed.c": lambda rig: rig.datapath._programs.prepare("listed"),
-    "hint.c, hinted.c, listed_hinted.c": lambda rig: rig.datapath._programs.prepare_hints(
-        prefixes=True
-    ),
-    "decap.c": decap,
-    "accept_cookie.c": accept,
-    "flood.c": flood,
+    "gateway.bpf.c": lambda rig: [rig.datapath._programs.prepare(v) for v in VARIANTS.values()],
+    "guard.bpf.c": lambda rig: rig.datapath.prepare_guard(),
+    "hints.bpf.c": lambda rig: rig.datapath.prepare_hints(),
+    "decap.bpf.c": decap,
+    "cookie_acceptor.bpf.c": accept,
+    "flood.bpf.c": flood,
 }
 
 
@@ -62,4 +59,4 @@ def test_programs_are_loaded(loaded: Rig, names: str) -> None:
 
 def test_no_file_is_left_out() -> None:
     here = {name for names in LOADED for name in names.split(", ")}
-    assert here == {path.name for path in Path(BPF_DIR).glob("*.c")}
+    assert here == {path.name for path in BPF_DIR.rglob("*.c")}

@@ -113,7 +113,7 @@ def test_everything_is_imported_from_where_it_was_installed(python: Path) -> Non
         "from accel.datapath.steering import _maglev;"
         "from accel.ebpf.source import BPF_DIR;"
         "print(accel.__file__, _maglev.__file__, daemon.__file__, gateway.__file__,"
-        "BPF_DIR / 'gateway.c')"
+        "BPF_DIR / 'programs/gateway.bpf.c')"
     )
     paths = run(python, "-c", code, cwd=folder).split()
     assert len(paths) == 5

@@ -15,21 +15,20 @@ from functools import partial
 from pathlib import Path
 
 from accel.backend import decapsulator
-from accel.datapath.maps import compile_source, defines, new_flow_keys
+from accel.datapath.maps import compile_unit, defines, new_flow_keys
+from accel.datapath.programs import GUARD, HINTS, VARIANTS
 from accel.ebpf.loader import compile_bpf, kept_in
-from accel.ebpf.source import BPF_DIR
 from accel.errors import AccelError
 from accel.lab.limits import SMALL
 from accel.model.placement import Limits
 
-_PARTS = ("gateway", "guard", "hint", "hinted", "listed", "listed_hinted")
 _MACHINE = {"CPUS": 2, "TICKS_PER_SECOND": 250}
 _BY_KERNEL = ("LOCAL_COOKIES", "PACKET_COPIES")  # 0 on 5.10, 1 on those from 6.0 on
 _LIMITS = {".": Limits(), "rig": SMALL}  # those of daemons, and of tests/datapath
 _ALONE: dict[str, dict[str, int]] = {
-    "decap.c": decapsulator.defines(2),  # a gateway's IPv4 and IPv6 address
-    "accept_cookie.c": {},
-    "flood.c": {},
+    "programs/decap.bpf.c": decapsulator.defines(2),  # a gateway's IPv4 and IPv6 address
+    "programs/cookie_acceptor.bpf.c": {},
+    "programs/flood.bpf.c": {},
 }
 
 
@@ -43,15 +42,15 @@ def prepare(folder: Path, *, old: bool) -> str:
     for where, limits in _LIMITS.items():
         (folder / where).mkdir(parents=True, exist_ok=True)
         job = partial(
-            compile_source,
+            compile_unit,
             keys=new_flow_keys(folder / where),
             defines=defines(limits) | machine,
             kept=folder / where,
         )
-        jobs += [partial(job, part) for part in _PARTS]
+        jobs += [partial(job, unit) for unit in (GUARD, HINTS, *VARIANTS.values())]
     for name, its in _ALONE.items():
-        kept = kept_in(folder, BPF_DIR / name, its)
-        jobs.append(partial(compile_bpf, BPF_DIR / name, defines=its, kept=kept))
+        kept = kept_in(folder, name, its)
+        jobs.append(partial(compile_bpf, name, defines=its, kept=kept))
     try:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             for done in [threads.submit(job) for job in jobs]:

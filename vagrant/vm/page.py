@@ -60,15 +60,15 @@ _INTRODUCTION = (
     " names of programs and maps, and the classes of maps' values, all in `accel/ebpf/compiler.py`."
     " Maps are made, and programs loaded, attached and pinned by `bpf(2)`. No kernel headers, no"
     " BTF of the compiler's and no kernel functions are asked of it, and helpers that old ones do"
-    " not name are called by number (`bpf/helpers.h`), so that one source serves all.",
+    " not name are called by number (`bpf/lib/kernel_helpers.h`), so that one source serves all.",
     "",
     "| bcc | LLVM | of | tried |",
     "| --- | --- | --- | --- |",
     "| 0.26 | 14 | Debian 12 | everything on this page |",
     "| 0.31 | 19 | Debian 13 | each program compiled there, and loaded on 6.18: all of them |",
-    "| 0.18 | 11 | Ubuntu 22.04, tried as Debian 11 has it | the same: all but `hinted`, which the"
-    " verifier finds too large, and `accept_cookie`, which its compiler does not survive: no hints,"
-    " and no backends in guard mode cookie-backend |",
+    "| 0.18 | 11 | Ubuntu 22.04, tried as Debian 11 has it | the same: all but `gateway_hint`,"
+    " which the verifier finds too large, and `cookie_acceptor`, which its compiler does not"
+    " survive: no hints, and no backends in guard mode cookie-backend |",
     "| 0.29 | 18 | Ubuntu 24.04 | not tried: its packages were out of reach |",
     "",
     "## Features",

@@ -15,7 +15,7 @@ from accel.datapath.guard.local_cookies import Option
 from accel.ebpf.source import read_constants
 from accel.model.guard import GuardMode, Rate
 
-_CLOCK_SHIFT = read_constants("clock.h")["CLOCK_SHIFT"]
+_CLOCK_SHIFT = read_constants("lib/clock.h")["CLOCK_SHIFT"]
 _STANCE = struct.Struct("=8B2B2H2B12I")
 
 

@@ -20,7 +20,7 @@ Sysctl = Callable[[str], tuple[int, ...]]
 
 
 class Option(enum.IntFlag):
-    """TCP options that a cookie may take up; the numbers are those of bpf/guard_maps.h."""
+    """TCP options that a cookie may take up; the numbers are those of bpf/maps/guard.h."""
 
     NONE = 0
     TIMESTAMPS = 1

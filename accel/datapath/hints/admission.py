@@ -1,4 +1,4 @@
-"""Whether a hint would be followed now: admit() of bpf/hint.h, as user space says it. Pure."""
+"""Whether a hint would be followed now: admit() of bpf/hints/candidates.h in user space. Pure."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ class ClientKeys:
         kept_high = np.where(is_v4, _ALL, self._high[at])
         kept_low = np.where(is_v4, self._four[at], self._low[at])
         hashes = prefix_hash(self._flow_keys, high & kept_high, low & kept_low, indices)
-        turned: Words = hashes << _BITS | hashes >> _BITS  # client_hash() of bpf/base.h
+        # client_hash() of bpf/hints/base_choice.h
+        turned: Words = hashes << _BITS | hashes >> _BITS
         return turned
 
     def of_service(self, index: int, high: Words, low: Words) -> Words:

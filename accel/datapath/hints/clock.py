@@ -1,4 +1,4 @@
-"""The clock that hints end by: seconds of the kernel's ticks, as bpf/hint.h reads them."""
+"""The clock that hints end by: seconds of the kernel's ticks, as in bpf/hints/candidates.h."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decided where new flows of services with hints went: the list of bpf/outcomes.h."""
+"""What decided where new flows of services with hints went: the list of bpf/maps/outcomes.h."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from accel.ebpf.source import BPF_DIR
 
 _ENTRY = re.compile(r'O\((\w+), (\w+),\s*"([^"]*)"\)')
-_LIST: list[tuple[str, str, str]] = _ENTRY.findall((BPF_DIR / "outcomes.h").read_text())
+_LIST: list[tuple[str, str, str]] = _ENTRY.findall((BPF_DIR / "maps/outcomes.h").read_text())
 
 
 class HintOutcome(enum.IntEnum):

@@ -1,7 +1,7 @@
 """From samples of packets to what is known of a flow: times, ClientHello, bytes of the handshake.
 
-The data path (bpf/sample.h) gives the first packets with payload of a flow, each with the time of
-the flow's SYN. Pure; bounded in memory and in time, whatever comes.
+The data path (bpf/hints/sample.h) gives the first packets with payload of a flow, each with the
+time of the flow's SYN. Pure; bounded in memory and in time, whatever comes.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * The inner loop of accel/datapath/steering/maglev.py: order the claims, then fill the ring.
  * build_reference() in that file says the same in Python and is the oracle of the tests.

@@ -2,7 +2,8 @@
 
 A service's entry says by one word where its ring is. A new ring is written where there is room,
 then that word is stored: the ring is swapped whole. The former one stays readable for a while, for
-the handshakes that it has steered (bpf/ring.h), and its lines are used again only after that.
+the handshakes that it has steered (bpf/steering/ring.h), and its lines are used again only after
+that.
 """
 
 from __future__ import annotations

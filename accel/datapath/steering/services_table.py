@@ -14,7 +14,7 @@ from accel.datapath.encode import Words
 from accel.ebpf.source import read_constants
 from accel.errors import CapacityError
 
-_SERVICE = read_constants("service.h")
+_SERVICE = read_constants("steering/service.h")
 _FACTORS = (_SERVICE["SERVICE_FACTOR_0"], _SERVICE["SERVICE_FACTOR_1"])
 _SHIFTS = (_SERVICE["SERVICE_FIRST_SHIFT"], _SERVICE["SERVICE_SECOND_SHIFT"])
 _U64 = (1 << 64) - 1

@@ -4,9 +4,9 @@
         ...
     flood.sent
 
-The frames are written by bpf/flood.c in the kernel (BPF_F_TEST_XDP_LIVE_FRAMES, 5.18) and leave by
-an interface as if it sent them: they come to the other end without a stack in between. The other
-end of a veth must run an XDP program to take them (Namespace.take_xdp).
+The frames are written by bpf/programs/flood.bpf.c in the kernel (BPF_F_TEST_XDP_LIVE_FRAMES, 5.18)
+and leave by an interface as if it sent them: they come to the other end without a stack in
+between. The other end of a veth must run an XDP program to take them (Namespace.take_xdp).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from typing import Any
 from accel.datapath import frame
 from accel.ebpf import features, syscall
 from accel.ebpf.loader import Compiled, compile_bpf
-from accel.ebpf.source import BPF_DIR, read_constants
+from accel.ebpf.source import read_constants
 from accel.lab.namespace import Namespace
 from accel.lab.network import Lab
 from accel.model.address import Address
 from accel.model.service import Protocol
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_CONSTANTS = read_constants("flood.c")
+_CONSTANTS = read_constants("lab/flood.h")
 _KINDS, _PREFIXES = _CONSTANTS["KINDS"], _CONSTANTS["PREFIXES"]
 _FRAME = 8 * _CONSTANTS["WORDS"]
 _SLICE = 1 << 14  # frames in one system call, at the most: some ten milliseconds
@@ -202,7 +202,7 @@ def at_gateway(lab: Lab, **options: Any) -> Flood:
 
 @functools.cache
 def _compiled() -> Compiled:
-    return compile_bpf(BPF_DIR / "flood.c")
+    return compile_bpf("programs/flood.bpf.c")
 
 
 @contextmanager

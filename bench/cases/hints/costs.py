@@ -11,6 +11,7 @@ from ipaddress import ip_network
 import numpy as np
 
 from accel.datapath.hints.outcomes import HintOutcome
+from accel.datapath.programs import GATEWAY_HINT
 from accel.model.hints import Affinity, Hints, HintUse, Kind, Learn, QuicId
 from accel.model.placement import Limits
 from accel.model.prefix_columns import V4
@@ -156,7 +157,7 @@ def _known(harness: Harness, plain: Ours, hinted: Ours) -> Iterator[Result]:
     """Where the kernel puts a program decides over some percent of it: copies, and their mean."""
     for flows in (1, 1 << 16):
         programs = [plain.load() for _ in range(_COPIES)]
-        programs += [hinted.path._maps.load_variant("hinted") for _ in range(_COPIES)]
+        programs += [hinted.path._maps.load(GATEWAY_HINT) for _ in range(_COPIES)]
         runs = [Run(program=program, frame=_ACK, flows=flows) for program in programs]
         for i, run_ in enumerate(runs):
             run_.next = flows * i // len(runs)

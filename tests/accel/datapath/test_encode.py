@@ -23,7 +23,7 @@ addresses = st.ip_addresses()
 
 
 class Leaf(ctypes.Structure):
-    """struct backend of bpf/maps.h, written down a second time on purpose."""
+    """struct backend of bpf/maps/gateway.h, written down a second time on purpose."""
 
     class Words(ctypes.Structure):
         _fields_ = (("word", ctypes.c_uint32 * 4),)

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from accel.backend.decapsulator import Decap, parse_prefixes
-from accel.datapath import maps
 from accel.datapath.datapath import DataPath
-from accel.ebpf import loader
+from accel.ebpf import loader, source
 from accel.model.placement import Limits
 from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import LIMITS
@@ -47,7 +46,7 @@ def left_by(kept: Path | None, limits: Limits = LIMITS) -> bytes:
 def test_the_next_start_compiles_nothing(tmp_path: Path, compilations: list[str]) -> None:
     first = left_by(tmp_path)
     assert left_by(tmp_path) == first != FRAME
-    assert compilations == ["gateway.c"]
+    assert compilations == ["gateway.bpf.c"]
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
@@ -90,10 +89,10 @@ def test_where_it_is_installed_changes_nothing(
 ) -> None:
     first = left_by(tmp_path)
     elsewhere = tmp_path / "elsewhere"
-    shutil.copytree(maps.BPF_DIR, elsewhere)
-    monkeypatch.setattr(maps, "BPF_DIR", elsewhere)
+    shutil.copytree(source.BPF_DIR, elsewhere)
+    monkeypatch.setattr(source, "BPF_DIR", elsewhere)
     assert left_by(tmp_path) == first
-    assert compilations == ["gateway.c"]
+    assert compilations == ["gateway.bpf.c"]
 
 
 def test_the_environment_names_a_folder_for_all(
@@ -102,5 +101,5 @@ def test_the_environment_names_a_folder_for_all(
     monkeypatch.setenv("ACCEL_CACHE", str(tmp_path))
     for allow in (["10.0.1.1"], ["10.0.1.1"], ["10.0.1.2"], ["10.0.1.1", "10.0.1.2"]):
         Decap(allow=parse_prefixes(allow)).close()
-    assert compilations == ["decap.c"] * 2
+    assert compilations == ["decap.bpf.c"] * 2
     assert len(list(tmp_path.iterdir())) == 2

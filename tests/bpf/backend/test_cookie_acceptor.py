@@ -1,4 +1,4 @@
-"""The backend's side of mode cookie-backend: bpf/accept_cookie.c by BPF_PROG_TEST_RUN."""
+"""The backend's side of mode cookie-backend, by BPF_PROG_TEST_RUN: cookie_acceptor.bpf.c."""
 
 from __future__ import annotations
 
@@ -448,7 +448,7 @@ def test_a_kernel_without_the_function_is_told(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_verdicts_are_those_of_the_list() -> None:
-    assert read_verdicts("accept_verdicts.h") == VERDICTS
+    assert read_verdicts("maps/cookie_acceptor_verdicts.h") == VERDICTS
     assert {v.name for v in VERDICTS} >= {"accepted", "bad_cookie", "time_wait", "refused"}
     assert [v.name for v in VERDICTS if v.action == "DROP"] == ["held_back"]
     assert dataclasses.is_dataclass(VERDICTS[0])

@@ -1,4 +1,4 @@
-"""The backend's side: the rows of decap_rows.py through bpf/decap.c by BPF_PROG_TEST_RUN."""
+"""The backend's side: the rows of decap_rows.py through decap.bpf.c by BPF_PROG_TEST_RUN."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
  * port and sequence number that nobody has, then the program under test is called. That does not
  * come back, so what it did to the frame is undone at the start of the next run.
  */
-#include "../../bpf/headers.h"
-#include "../../bpf/packet.h"
+#include "packet/headers.h"
+#include "packet/packet.h"
 
 struct frame {
 	struct ethhdr eth;

@@ -1,6 +1,6 @@
 """All combinations of the six TCP flags, in each state of a guard, for known and unknown flows.
 
-What is expected is told by RFC 9293 and the mode, not by bpf/filter.h.
+What is expected is told by RFC 9293 and the mode, not by bpf/guard/filter.h.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from tests.support.packets.rig import Rig
 from tests.support.packets.world import API4, API6, CLIENT4, CLIENT6
 
 EVERY = CONSTANTS["SAMPLE_EVERY"]
-_SAMPLE = struct.Struct("=16s16s2s2sHBBIIQ")  # struct sample of bpf/guard_maps.h
+_SAMPLE = struct.Struct("=16s16s2s2sHBBIIQ")  # struct sample of bpf/maps/guard.h
 RATES = {name: Rate(per_second=1, burst=1) for name in ("udp", "icmp")}
 LEVELS = {**ATTACKED, Rule.UDP_RATE: Level.ON, Rule.ICMP_RATE: Level.ON}
 

@@ -4,8 +4,8 @@
  * in turn, then the next source. The program under test does not come back from its call, so what it
  * did to the frame is undone at the start of the next run.
  */
-#include "../../bpf/headers.h"
-#include "../../bpf/packet.h"
+#include "packet/headers.h"
+#include "packet/packet.h"
 
 #define PAYLOAD 4
 #define FRAME (14 + 20 + 20 + PAYLOAD)

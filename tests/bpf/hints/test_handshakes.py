@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from accel.datapath.maps import PROGRAMS
+from accel.datapath.programs import HINTS
 from accel.ebpf import syscall
 from accel.model.backend import State
 from accel.model.hints import NOTHING, Affinity, Learn
@@ -86,7 +87,7 @@ def test_packets_without_payload_are_not_handed_over_to_be_learned_from(hinted: 
         assert hinted.rig.count(ack()).action == "XDP_REDIRECT"
         assert hinted.rig.count(ack(data=b"more")).action != "XDP_REDIRECT"
     finally:
-        maps.load_hints()
+        maps.load_callees(HINTS, HINTS.programs)
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(22, "CID"), (21, "BASE"), (0, "BASE")])

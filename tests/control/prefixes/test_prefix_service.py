@@ -348,16 +348,16 @@ def test_what_is_attached_searches_while_there_is_something_to_find(
     with real.running("--interface", "in") as running:
         assert attached() == "gateway"
         add(running, prefix("198.51.100.0/24"))
-        assert attached() == "listed"
+        assert attached() == "gateway_prefix"
         add(running, prefix("198.51.100.7", ALLOW))
         running.process.kill()
         running.process.wait()
-    assert attached() == "listed"
+    assert attached() == "gateway_prefix"
     with real.running() as running:
-        assert attached() == "listed"
+        assert attached() == "gateway_prefix"
         running.stub.Attach(gateway_pb2.AttachRequest(interface="out"))
         calls = stub(running)
         calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.7"]))
-        assert attached() == "listed"
+        assert attached() == "gateway_prefix"
         calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["198.51.100.0/24"]))
         assert attached() == "gateway"

@@ -1,7 +1,8 @@
 """The reference model's clients of hints, and the base choice: of packet and configuration alone.
 
-Written from docs/hints.md and what bpf/base.h says about itself. Sums are those of hash_model.py,
-over an address's bits by their weight, so in network order, unlike those over whole connections.
+Written from docs/hints.md and what bpf/hints/base_choice.h says about itself. Sums are those of
+hash_model.py, over an address's bits by their weight, so in network order, unlike those over whole
+connections.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Packets for bpf/decap.c, and what becomes of them.
+"""Packets for bpf/programs/decap.bpf.c, and what becomes of them.
 
 Expected packets are written from the RFCs: RFC 2003 and 2473 (IPIP), draft-ietf-intarea-gue,
 RFC 6040 (congestion).

@@ -26,11 +26,11 @@ from tests.support.wire.steering import SERVICE, a_service, its_backends
 CLIENTS, RETURNS = 24, 2
 PATIENCE = 60.0  # seconds
 HINTS = Hints(learn=Learn.ALL, holdout=50, sample=100, bound=0)
-KEY = [read_constants("hash.h")[f"RING_KEY_{i}"] for i in range(7)]
+KEY = [read_constants("lib/hash.h")[f"RING_KEY_{i}"] for i in range(7)]
 
 
 def is_held_out(client: IPv4Address) -> bool:
-    """By PREFIX_SUM of bpf/leading.h, over ::ffff:a.b.c.d: half of the hashes are below it."""
+    """By PREFIX_SUM of bpf/lib/prefix_bits.h, over ::ffff:a.b.c.d: half of all are below it."""
     sums = KEY[0] + KEY[1] * KEY[2] + (KEY[3] + 0xFFFF) * (KEY[4] + int(client)) + KEY[5] * KEY[6]
     return sums >> 32 & 0xFFFFFFFF < 1 << 31
 
