@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.steering.extension import Extension
 from accel.verdicts import Verdict
 
 Counts = dict[Verdict, tuple[int, int]]
 """Packets and bytes by verdict."""
 
 
-class Counters:
+class Counters(Extension):
     """The memory of `counters`. `backends` and `services` are by CPU, number and cell, of packets
     and bytes."""
 

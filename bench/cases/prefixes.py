@@ -31,7 +31,7 @@ def run() -> Iterator[Result]:
     """One source that comes again and again, as in a flood; then many, whose lines are cold."""
     with ready() as harness, closing(Ours(limits=Limits(prefixes=MILLION))) as ours:
         load_million(ours.path)
-        ours.path.set_stances(
+        ours.path.guards.enforce(
             {placed.index: Stance(levels={Rule.PREFIX: Level.ON}) for placed in THREE}
         )
         yield from _costs(harness, ours)
@@ -52,7 +52,7 @@ def load_million(path: DataPath) -> None:
     )
     six = Prefixes.of([(_CLIENTS6, True)])
     listed.high[-1], listed.low[-1], listed.cut[-1] = six.high[0], six.low[0], six.cut[0]
-    path.put_prefixes(listed, only=True)
+    path.prefixes.plan(listed, only=True)()
 
 
 def _costs(harness: Harness, ours: Ours) -> Iterator[Result]:

@@ -80,9 +80,9 @@ class Ours:
         self, services: Sequence[PlacedService] = THREE, limits: Limits | None = None
     ) -> None:
         self.path = DataPath.open(None, limits or Limits())
-        self.path.sync(services)
+        self.path.steering.sync(services)
         # One by one, backend_counts would take longer than the packets.
-        self._cells = self.path._counters.backends
+        self._cells = self.path.counters.backends
 
     @property
     def program(self) -> int:
@@ -96,7 +96,7 @@ class Ours:
     def seen(self, verdict: Verdict) -> int:
         """How many packets ended in `verdict` so far."""
         if not verdict.forward:
-            return int(self.path._counters.services[:, :, verdict, 0].sum())
+            return int(self.path.counters.services[:, :, verdict, 0].sum())
         return int(self._cells[:, :, verdict - 1, 0].sum())
 
     def load(self) -> int:

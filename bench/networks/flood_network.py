@@ -93,7 +93,7 @@ class Side:
     def set_stance(self, stance: Stance) -> None:
         """Of ours: what its guard does from now on."""
         assert self.ours
-        self.ours.path.set_stances({1: stance})
+        self.ours.path.guards.enforce({1: stance})
 
 
 class Network:
@@ -156,7 +156,7 @@ class Network:
         side = self.ours(name)
         assert side.ours
         keys = keys_around(secrets.token_bytes(32), COOKIE, _GENERATION)
-        side.ours.path.set_guard_keys(
+        side.ours.path.guards.set_keys(
             GuardKeys(generation=_GENERATION, challenge=keys, cookie=keys)
         )
         accept = Accept()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from accel.control.gateway.gateway import Gateway
-from accel.control.guard.guards import Standing
+from accel.control.api.served import Served
+from accel.control.guard.guards import Guards, Standing
 from accel.control.guard.monitor import Seen
+from accel.control.guard.samples import KeptSamples
 from accel.control.guard.top_sources import address_of
+from accel.control.ports import CounterPort
 from accel.control.report.stats import counts_of
 from accel.control.state.state import State
 from accel.datapath.guard.counts import Counted
@@ -36,11 +39,21 @@ _DROPPED = (
 class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
     """Raises errors of accel.errors, as Servicer does."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        *,
+        guards: Guards,
+        samples: KeptSamples,
+        counters: CounterPort,
+        state: Callable[[], State],
+    ) -> None:
+        self._guards = guards
+        self._samples = samples
+        self._counters = counters
+        self._state = state
 
     async def GetGuardStatus(self, request: Any, context: Any) -> Any:
-        state = self._gateway.state
+        state = self._state()
         if request.service:
             state.service(request.service)
         names = [request.service] if request.service else sorted(state.services)
@@ -54,7 +67,7 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         return response
 
     async def ListGuardSamples(self, request: Any, context: Any) -> Any:
-        state, (usual, most) = self._gateway.state, _SAMPLES
+        state, (usual, most) = self._state(), _SAMPLES
         if request.limit > most:
             raise InvalidError("limit", f"{request.limit} is above {most}", hint="ask for fewer")
         index = None
@@ -63,7 +76,7 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
             index = state.placement.services.taken[request.service].number
         names = {slot.number: name for name, slot in state.placement.services.taken.items()}
         response = pb.ListGuardSamplesResponse()
-        for seconds, sample in self._gateway.samples.last(request.limit or usual, index):
+        for seconds, sample in self._samples.last(request.limit or usual, index):
             response.samples.add(
                 seconds_ago=seconds,
                 service=names.get(int(sample["service"]), ""),
@@ -80,14 +93,14 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         return response
 
     def _put_status(self, into: Any, name: str, state: State) -> None:
-        gateway, service = self._gateway, state.services[name]
+        service = state.services[name]
         index = state.placement.services.taken[name].number
-        guard, standing = service.guard, gateway.guards.standing(index, service)
+        guard, standing = service.guard, self._guards.standing(index, service)
         limits = standing.thresholds
         into.service = name
         message_codec.put(into.guard, guard)
         into.state = _state(standing, guard.policy)
-        into.problem = gateway.guards.problem(guard)
+        into.problem = self._guards.problem(guard)
         into.answering = standing.phase.answering and not into.problem
         if standing.since is not None:
             into.seconds = standing.since
@@ -96,11 +109,11 @@ class GuardServicer(guard_pb2_grpc.GuardServiceServicer):  # type: ignore[misc]
         for field in ("on", "off", "ceiling", "learned"):
             setattr(into.thresholds, field, getattr(limits, field))
         into.thresholds.quiet = standing.quiet
-        for source in gateway.samples.sources(index):
+        for source in self._samples.sources(index):
             into.sources.add(
                 prefix=source.prefix, packets_per_second=source.packets, share=source.share
             )
-        into.noted.extend(counts_of(gateway.data_path.noted_counts(index)))
+        into.noted.extend(counts_of(self._counters.noted(index)))
 
 
 def _state(standing: Standing, policy: Policy) -> int:
@@ -124,3 +137,10 @@ def _put_rates(into: Any, seen: Seen) -> None:
     begun = rates[Counted.SYN] + rates[Counted.ANSWERED]
     into.strays = max(rates[Counted.NEW] - begun, 0) + rates[list(_STRAYS)].sum()
     into.dropped = rates[list(_DROPPED)].sum()
+
+
+def served(servicer: GuardServicer) -> Served:
+    """GuardService."""
+    return Served.of(
+        pb, "GuardService", servicer, guard_pb2_grpc.add_GuardServiceServicer_to_server
+    )

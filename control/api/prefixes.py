@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from accel.config.prefix_text import Listed, Reader, each_once
-from accel.control.gateway.gateway import Gateway
+from accel.control.api.served import Served
+from accel.control.gateway.tasks import Tasks
+from accel.control.prefixes.book import PrefixBook
 from accel.control.store.prefixes import Stored, key_of
 from accel.errors import InvalidError
 from accel.model.address import parse_address
@@ -26,9 +28,9 @@ _DENY = {pb.PREFIX_ACTION_ALLOW: False, pb.PREFIX_ACTION_DENY: True}
 class PrefixServicer(prefix_pb2_grpc.PrefixServiceServicer):  # type: ignore[misc]
     """Raises errors of accel.errors; rpc_errors.ErrorInterceptor makes statuses of them."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._book = gateway.prefixes
-        self._finish = gateway.finish
+    def __init__(self, book: PrefixBook, tasks: Tasks) -> None:
+        self._book = book
+        self._finish = tasks.finish
 
     async def AddPrefixes(self, request: Any, context: Any) -> Any:
         listed = _listed(request.prefixes)
@@ -147,3 +149,10 @@ def _message(stored: Stored) -> Any:
     if stored.expires:
         message.expire_time.FromMilliseconds(stored.expires)
     return message
+
+
+def served(servicer: PrefixServicer) -> Served:
+    """PrefixService."""
+    return Served.of(
+        pb, "PrefixService", servicer, prefix_pb2_grpc.add_PrefixServiceServicer_to_server
+    )

@@ -7,12 +7,13 @@ import re
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 
-from accel.control.gateway.gateway import Gateway
+from accel.control.gateway.writer import Writer
 from accel.control.hints import client_lookup
 from accel.control.hints.pushed.callers import caller_of
 from accel.control.hints.pushed.page import Line, Shown
-from accel.control.hints.pushed.service import Applied
+from accel.control.hints.pushed.service import Applied, HintBook
 from accel.control.hints.pushed.watch import What
+from accel.control.ports import ClientHintPort
 from accel.errors import InvalidError
 from accel.explain.hints import Asked
 from accel.model.address import parse_address
@@ -26,15 +27,16 @@ _PAGE, _GREATEST_PAGE = 1000, 10_000
 class PushedServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
     """Raises errors of accel.errors; rpc_errors.ErrorInterceptor makes statuses of them."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._book = gateway.hints
+    def __init__(self, *, writer: Writer, book: HintBook, maps: ClientHintPort) -> None:
+        self._writer = writer
+        self._book = book
+        self._clients = maps
 
     async def ApplyHints(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         caller = ""
         async for request in requests:
             caller = caller or caller_of(request.caller, _certificate(context))
-            applied = await self._gateway.finish(self._book.apply(request, caller))
+            applied = await self._writer.tasks.finish(self._book.apply(request, caller))
             yield _applied(request.version, applied)
 
     async def ListHints(self, request: Any, context: Any) -> Any:
@@ -54,26 +56,26 @@ class PushedServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
         )
 
     async def LookUpHints(self, request: Any, context: Any) -> Any:
-        gateway = self._gateway
-        gateway.state.service(request.service)
+        writer = self._writer
+        writer.state.service(request.service)
         client = parse_address(request.client, "client")
 
         def look() -> Any:
-            placed = gateway.state.placed(request.service, gateway.hops.usable)
+            placed = writer.state.placed(request.service, writer.hops.usable)
             asked = Asked(
                 client=client,
-                candidates=gateway.data_path.hints.candidates(placed.index, client),
-                held_out=gateway.data_path.hints.held_out(placed.index, client),
+                candidates=self._clients.candidates(placed.index, client),
+                held_out=self._clients.held_out(placed.index, client),
             )
             return pb.LookUpHintsResponse(
                 hints=client_lookup.known(asked, placed), holdout=asked.held_out
             )
 
-        return await gateway.exclusively(look)
+        return await writer.exclusively(look)
 
     async def WatchHints(self, request: Any, context: Any) -> AsyncIterator[Any]:
         if request.service:
-            self._gateway.state.service(request.service)
+            self._writer.state.service(request.service)
         watcher = self._book.hub.subscribe(request.service)
         try:
             await context.send_initial_metadata(())
@@ -84,7 +86,7 @@ class PushedServicer(hint_pb2_grpc.HintServiceServicer):  # type: ignore[misc]
 
     def _numbers(self, service: str, backend: str) -> Collection[int] | None:
         """Of the backends that are asked for; None for all."""
-        state = self._gateway.state
+        state = self._writer.state
         if not service:
             if backend:
                 raise InvalidError("service", "is missing", hint="name that of the backend")

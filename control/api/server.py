@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +10,19 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from accel.control.api.gateway import Servicer
-from accel.control.api.guard import GuardServicer
-from accel.control.api.hints import HintServicer
-from accel.control.api.keys import KeyServicer
-from accel.control.api.prefixes import PrefixServicer
 from accel.control.api.rpc_errors import ErrorInterceptor
+from accel.control.api.served import Served
 from accel.control.api.tls import Tls
-from accel.control.gateway.gateway import Gateway
 from accel.errors import HostError
-from accel.v1 import (
-    gateway_pb2,
-    gateway_pb2_grpc,
-    guard_pb2,
-    guard_pb2_grpc,
-    hint_pb2,
-    hint_pb2_grpc,
-    keys_pb2,
-    keys_pb2_grpc,
-    prefix_pb2,
-    prefix_pb2_grpc,
-)
 
 MESSAGE_BYTES = 64 << 20  # 100,000 backends take about 10 MB
 _SOCKET_MODE = 0o660
 
 
-async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc.aio.Server:
-    """Serve at the unix socket `path`, whose lock the caller holds, and by TCP if `tls` says so.
+async def start(serves: Sequence[Served], path: Path, *, tls: Tls | None = None) -> grpc.aio.Server:
+    """Serve these at the unix socket `path`, and by TCP if `tls` says so. Raises HostError.
 
-    Raises HostError.
+    The caller holds the lock of the socket.
     """
     server = grpc.aio.server(
         interceptors=(ErrorInterceptor(),),
@@ -50,18 +34,9 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ),
     )
-    gateway_pb2_grpc.add_GatewayServiceServicer_to_server(Servicer(gateway), server)
-    guard_pb2_grpc.add_GuardServiceServicer_to_server(GuardServicer(gateway), server)
-    hint_pb2_grpc.add_HintServiceServicer_to_server(HintServicer(gateway), server)
-    prefix_pb2_grpc.add_PrefixServiceServicer_to_server(PrefixServicer(gateway), server)
-    keys_pb2_grpc.add_KeyServiceServicer_to_server(KeyServicer(gateway), server)
-    named = (
-        gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
-        guard_pb2.DESCRIPTOR.services_by_name["GuardService"].full_name,
-        hint_pb2.DESCRIPTOR.services_by_name["HintService"].full_name,
-        keys_pb2.DESCRIPTOR.services_by_name["KeyService"].full_name,
-        prefix_pb2.DESCRIPTOR.services_by_name["PrefixService"].full_name,
-    )
+    for served in serves:
+        served.add(served.servicer, server)
+    named = [served.name for served in serves]
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection(
@@ -73,7 +48,6 @@ async def start(gateway: Gateway, path: Path, *, tls: Tls | None = None) -> grpc
     if tls is not None:
         _add(server, tls.address, _credentials(tls))
     await server.start()
-    gateway.keys.serve()
     for each in ("", *named):
         await checks.set(each, health_pb2.HealthCheckResponse.SERVING)
     return server

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from accel.control.guard.monitor import Attack
-from accel.control.report.watch import Event
+from accel.control.report.watch import Attack, Event
 from accel.control.state.state import Change
 from accel.errors import InvalidError
 from accel.model import message_codec

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from accel.control.needs import DataPath
+from accel.control.gateway.part import Exclusively, Part
+from accel.control.ports import InterfacePort
 from accel.control.report.event_log import log_attachment
 from accel.control.store.database import Store
 from accel.ebpf.links import Attachment
@@ -15,43 +16,63 @@ from accel.errors import AccelError, NotFoundError
 _log = logging.getLogger(__name__)
 
 
-class Interfaces:
-    """Its user sees to it that calls do not overlap."""
+class Interfaces(Part):
+    """Those that nobody spoke of before, of the names in `new`, are attached at the start.
 
-    def __init__(self, store: Store, data_path: DataPath) -> None:
+    Calls of `attach` and `detach` may not overlap, nor a write.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        links: InterfacePort,
+        exclusively: Exclusively,
+        *,
+        new: Iterable[str] = (),
+        xdp_mode: str = "auto",
+    ) -> None:
         self._store = store
-        self._data_path = data_path
+        self._links = links
+        self._exclusively = exclusively
+        self._new = list(dict.fromkeys(new))
+        self._xdp_mode = xdp_mode
         self._problems: dict[str, str] = {}  # that were logged last
 
-    def restore(self, new: Iterable[str], xdp_mode: str) -> None:
+    async def ready(self) -> None:
         """Attach and detach as is stored, and attach those of `new` that nobody spoke of before.
 
         What is stored and cannot be done is logged. If one of the new ones cannot be attached none
         is: raises NotFoundError, HostError.
         """
+        await self._exclusively(self._restore)
+
+    async def second(self) -> None:
+        await self._exclusively(self._keep)
+
+    def _restore(self) -> None:
         stored, attached = self._store.attachments(), self._attached()
-        unspoken = [interface for interface in dict.fromkeys(new) if interface not in stored]
+        unspoken = [interface for interface in self._new if interface not in stored]
         for interface in unspoken:
             _check(interface)
         for interface, (wanted, _) in stored.items():
             if not wanted and interface in attached:
-                self._data_path.detach(interface)
-        self.keep()
+                self._links.detach(interface)
+        self._keep()
         done: list[str] = []
         try:
             for interface in unspoken:
-                self.attach(interface, xdp_mode)
+                self.attach(interface, self._xdp_mode)
                 done.append(interface)
         except AccelError:
             for interface in done:
-                self._data_path.detach(interface)
+                self._links.detach(interface)
                 self._store.forget_attachment(interface)
             raise
 
-    def keep(self) -> None:
+    def _keep(self) -> None:
         """Attach what is to be attached and is not: an interface that was away is back, say.
 
-        To be called about once a second. A problem is logged once.
+        A problem is logged once.
         """
         attached = self._attached()
         for interface, (wanted, mode) in self._store.attachments().items():
@@ -59,7 +80,7 @@ class Interfaces:
             if wanted and interface not in attached:
                 try:
                     _check(interface)
-                    log_attachment(self._data_path.attach(interface, mode))
+                    log_attachment(self._links.attach(interface, mode))
                 except AccelError as error:
                     problem = str(error)
             if problem and problem != self._problems.get(interface):
@@ -75,7 +96,7 @@ class Interfaces:
         former = self._store.attachments().get(interface)
         self._store.set_attachment(interface, wanted=True, mode=xdp_mode)
         try:
-            attachment = self._data_path.attach(interface, xdp_mode)
+            attachment = self._links.attach(interface, xdp_mode)
         except AccelError:
             if former is None:
                 self._store.forget_attachment(interface)
@@ -98,11 +119,15 @@ class Interfaces:
             )
         self._store.set_attachment(interface, wanted=False, mode=mode)
         if here:
-            self._data_path.detach(interface)
+            self._links.detach(interface)
         _log.info("interface %s detached", interface)
 
+    def attachments(self) -> Sequence[Attachment]:
+        """Where it is attached now."""
+        return self._links.attachments()
+
     def _attached(self) -> set[str]:
-        return {attachment.interface for attachment in self._data_path.attachments()}
+        return {attachment.interface for attachment in self._links.attachments()}
 
 
 def _check(name: str) -> None:

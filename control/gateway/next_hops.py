@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from accel.control.needs import Follower, MakeFollower
+from accel.control.gateway.part import Part
+from accel.control.ports import Follower, MakeFollower
 from accel.control.report.event_log import log_path_mtus, log_unresolved
-from accel.control.state.state import Change
+from accel.control.state.state import Change, State
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode
 from accel.model.placement import NextHop
@@ -25,7 +26,7 @@ Moves = Mapping[Address, tuple[Hop | None, Hop]]
 _UNWRITTEN = Unresolved(problem="it is being written to the data path")
 
 
-class NextHops:
+class NextHops(Part):
     """`moved` is called in the event loop when `take_moved` has something; `clock` is in seconds.
 
     What alters what is sought is called by one write at a time.
@@ -44,9 +45,10 @@ class NextHops:
         self._moved: set[Address] = set()
         self._new: set[Address] = set()
 
-    async def start(self) -> None:
-        """Raises HostError."""
+    async def start(self, state: State) -> None:
+        """Follow the backends that there are. Raises HostError."""
         await self._follower.start()
+        self.follow([Change(before=None, after=b) for b in state.every_backend()])
 
     async def stop(self) -> None:
         """Harmless if not started."""
@@ -112,6 +114,10 @@ class NextHops:
                 self._written[address] = after
                 changed[address] = before, after
         return changed
+
+    async def second(self) -> None:
+        self.warn_of_new()
+        self.widen()
 
     def warn_of_new(self) -> None:
         """Say which new addresses had a second and still have no next hop."""

@@ -8,14 +8,16 @@ configured Guard ───────────┘
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
+from accel.control.gateway.part import Write
 from accel.control.guard.actions import GRACE, Phase, stance_of
 from accel.control.guard.detector import Thresholds
-from accel.control.guard.monitor import SETTLE, Attack, Attacks, Seen
+from accel.control.guard.monitor import SETTLE, Attacks, Seen
 from accel.control.guard.requirements import HostNeeds, uses_host
-from accel.control.needs import DataPath
+from accel.control.ports import GuardPort
+from accel.control.report.watch import Attack
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.model.guard import Guard, Policy
 from accel.model.placement import PlacedService
@@ -40,18 +42,21 @@ class Standing:
 class Guards:
     """`count` is called in the event loop, `standing` anywhere, all else by one write at a time.
 
-    `linger` is how long answers are heard after an attack, in seconds: one key period.
+    `linger` is how long answers are heard after an attack, in seconds: one key period. `prefixes`
+    are those that are allowed or denied.
     """
 
     def __init__(
         self,
-        data_path: DataPath,
+        maps: GuardPort,
+        prefixes: Sized,
         *,
         linger: float,
         host: HostNeeds,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._data_path = data_path
+        self._maps = maps
+        self._prefixes = prefixes
         self._host = host
         self._linger = linger
         self._clock = clock
@@ -72,12 +77,12 @@ class Guards:
         self._attacks.quiet.update(quiet)
         for placed in services:
             name, index = placed.service.name, placed.index
-            if not self._data_path.adopted:
+            if not self._maps.adopted:
                 self._attacks.expect_strays(name, now + SETTLE)
                 continue
-            level = self._data_path.guard_level(index, Rule.SYN)
+            level = self._maps.level(index, Rule.SYN)
             if level is Level.ON:
-                strays = self._data_path.guard_level(index, Rule.UNKNOWN) is Level.ON
+                strays = self._maps.level(index, Rule.UNKNOWN) is Level.ON
                 self._since[index] = now - GRACE if strays else now
                 if placed.service.guard.policy is Policy.AUTO:
                     self._attacks.begin(name, now)
@@ -89,6 +94,14 @@ class Guards:
         names = {placed.service.name for placed in tuple(self._services.values())}
         return self._attacks.learned(names)
 
+    def check(self, write: Write) -> None:
+        """Raises HostError if a guard is to do what this host lacks something for."""
+        before, after = write.before, write.after
+        for name in write.touched & after.services.keys():
+            self._host.require(
+                before.services.get(name), after.services[name], after.backends[name].values()
+            )
+
     def put(self, services: Iterable[PlacedService], removed: Iterable[int] = ()) -> int:
         """These are as they are now, and those with the indices `removed` are gone.
 
@@ -97,7 +110,7 @@ class Guards:
         """
         placed = list(services)
         if self._take(placed, removed):
-            self._data_path.prepare_guard()
+            self._maps.prepare()
         return self._set(service.index for service in placed)
 
     def sync(self, services: Iterable[PlacedService]) -> int:
@@ -138,7 +151,7 @@ class Guards:
         selection = self._attacks.watch(watched)
         if not watched:
             return []
-        found = self._attacks.count(self._data_path.guard_counts(selection), now)
+        found = self._attacks.count(self._maps.counts(selection), now)
         if found:
             names = {event.service for event in found}
             self._due.update({s.index: now for s in watched if s.service.name in names})
@@ -178,7 +191,7 @@ class Guards:
         return self._host.problem(guard)
 
     def _set(self, indices: Iterable[int]) -> int:
-        now, prefixes = self._clock(), self._data_path.prefix_count > 0
+        now, prefixes = self._clock(), len(self._prefixes) > 0
         changed: dict[int, Stance] = {}
         for index in set(indices) & self._services.keys():
             placed = self._services[index]
@@ -186,7 +199,7 @@ class Guards:
             stance = self._host.fit(stance, placed.service)
             if stance != self._stances.get(index):
                 changed[index] = stance
-        writes = self._data_path.set_stances(changed) if changed else 0
+        writes = self._maps.enforce(changed) if changed else 0
         self._stances.update(changed)
         return writes
 

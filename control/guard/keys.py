@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from accel.control.needs import DataPath
+from accel.control.gateway.part import Part
+from accel.control.ports import KeyPort
+from accel.control.state.state import State
 from accel.datapath.guard.maps import GuardKeys
 from accel.errors import HostError, InvalidError
 from accel.model import guard_secret
@@ -86,25 +88,42 @@ class KeyRing:
             cookie=guard_secret.keys_around(self.secret, COOKIE, generation),
         )
 
-    def begin(self, data_path: DataPath) -> None:
+    def begin(self, maps: KeyPort) -> None:
         """The first roll. An adopted data path keeps its keys for now: backends that follow them
         have to come back first, and know only those that they were last told."""
-        if data_path.adopted:
+        if maps.adopted:
             self._not_before = math.inf
         else:
-            self.roll(data_path)
+            self.roll(maps)
 
     def serve(self) -> None:
         """From now on backends are told the present keys, and can come back."""
         if self._not_before:
             self._not_before = self._clock() + RECONNECT
 
-    def roll(self, data_path: DataPath) -> bool:
+    def roll(self, maps: KeyPort) -> bool:
         """Give the data path the present keys if it has not got them. Whether it had not."""
         now = self._clock()
         present = guard_secret.generation_at(now, self.period)
         if present == self._generation or now < self._not_before:
             return False
-        data_path.set_guard_keys(self.keys(present))
+        maps.set_keys(self.keys(present))
         self._generation = present
         return True
+
+
+class Keys(Part):
+    """Sees to it that the data path has the present keys of the ring."""
+
+    def __init__(self, ring: KeyRing, maps: KeyPort) -> None:
+        self._ring = ring
+        self._maps = maps
+
+    async def start(self, state: State) -> None:
+        self._ring.begin(self._maps)
+
+    def serving(self) -> None:
+        self._ring.serve()
+
+    def tick(self) -> None:
+        self._ring.roll(self._maps)

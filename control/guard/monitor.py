@@ -14,6 +14,7 @@ import numpy.typing as npt
 from accel.control.guard import detector
 from accel.control.guard.detector import Alarm, Floats, Thresholds
 from accel.control.guard.rates import LONG, SHORT, GuardRates
+from accel.control.report.watch import Attack
 from accel.datapath.guard.counts import Counted, Counts, Selection
 from accel.model.guard import Policy
 from accel.model.placement import PlacedService
@@ -22,20 +23,6 @@ from accel.model.service import Service
 SETTLE = 60.0  # seconds in which a new data path gets to know the flows that were there before it
 _LEARN_EVERY = 1.0  # seconds
 _CALM = 1.0  # seconds without excess after which those who come have proven themselves
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attack:
-    """The start or the end of one. `excess`: packets per second, at the end the most there were.
-
-    `seconds` is how long it was. `monitored`: nothing was done about it.
-    """
-
-    service: str
-    started: bool
-    monitored: bool
-    excess: float
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

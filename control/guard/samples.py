@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from accel.control.guard.top_sources import Source, TopSources
-from accel.control.needs import DataPath
+from accel.control.ports import SamplePort
 from accel.datapath.samples import SAMPLE, Samples
 
 KEPT = 1024  # samples, of all services
@@ -17,8 +17,8 @@ KEPT = 1024  # samples, of all services
 class KeptSamples:
     """Bounded whatever comes: KEPT samples and a sketch of sources. `clock` is in seconds."""
 
-    def __init__(self, data_path: DataPath, clock: Callable[[], float] = time.monotonic) -> None:
-        self._data_path = data_path
+    def __init__(self, maps: SamplePort, clock: Callable[[], float] = time.monotonic) -> None:
+        self._maps = maps
         self._clock = clock
         self._sources = TopSources()
         self._kept = np.zeros(0, SAMPLE)
@@ -27,7 +27,7 @@ class KeptSamples:
 
     def tick(self) -> None:
         """Read what has come; to be called ten times a second."""
-        new, now = self._data_path.read_samples(), self._clock()
+        new, now = self._maps.read_samples(), self._clock()
         # Nobody knows when those came that waited for a daemon to start.
         known, self._reading = self._reading, True
         if not len(new):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from accel.control.needs import DataPath
+from accel.control.ports import SamplePort
 from accel.datapath.hints.sampled_flows import Measured, SampledFlows
 from accel.model.hints import UNHINTED, Hints, HintUse
 from accel.model.results.confidence import Difference, Values, of_means, of_proportions
@@ -72,8 +72,8 @@ def _from(flows: int, difference: Difference) -> Difference:
 class HintReports:
     """Services are called by their index. `clock` is in seconds, and that of the samples."""
 
-    def __init__(self, data_path: DataPath, clock: Callable[[], float] = time.monotonic) -> None:
-        self._data_path = data_path
+    def __init__(self, maps: SamplePort, clock: Callable[[], float] = time.monotonic) -> None:
+        self._maps = maps
         self._clock = clock
         self._flows = SampledFlows()
         self._reports: dict[int, Report] = {}
@@ -94,7 +94,7 @@ class HintReports:
 
     def tick(self) -> None:
         """Read what has come; to be called ten times a second."""
-        samples = self._data_path.hints.read_samples()
+        samples = self._maps.read_samples()
         for flow in (*self._flows.add(samples), *self._flows.expire(self._now())):
             report = self._reports.get(flow.service)
             if report is not None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 
 from accel.control.hints.reports import HintReports
-from accel.control.needs import DataPath
+from accel.control.ports import HintSettingsPort, ServerIdPort
 from accel.errors import AccelError
 from accel.model.hints import NOTHING, UNUSED, HintUse, Kind
 from accel.model.placement import PlacedService
@@ -21,8 +21,11 @@ class Hinting:
     `reports` are told how hints are used, too.
     """
 
-    def __init__(self, data_path: DataPath, reports: HintReports) -> None:
-        self._data_path = data_path
+    def __init__(
+        self, settings: HintSettingsPort, server_ids: ServerIdPort, reports: HintReports
+    ) -> None:
+        self._settings = settings
+        self._server_ids = server_ids
         self._reports = reports
         self._services: dict[int, PlacedService] = {}
         self._there: dict[int, Kind] = {}
@@ -30,7 +33,7 @@ class Hinting:
     async def prepare(self) -> None:
         """Beside all else: compiling takes seconds, which no first hint shall wait for."""
         try:
-            await asyncio.to_thread(self._data_path.prepare_hints)
+            await asyncio.to_thread(self._settings.prepare)
         except AccelError as error:
             _log.error("what hints take cannot be loaded: %s", error)
 
@@ -59,7 +62,7 @@ class Hinting:
 
     def put_server_ids(self, services: Iterable[PlacedService]) -> int:
         """Once the data path has their backends. Returns how many writes it took."""
-        return self._data_path.hints.set_server_ids(
+        return self._server_ids.set_server_ids(
             {
                 placed.index: {
                     each: b.number for b in placed.backends for each in b.backend.server_ids
@@ -81,7 +84,7 @@ class Hinting:
 
     def _set(self, indices: Iterable[int]) -> int:
         uses = {index: self.use(index) for index in indices}
-        writes = self._data_path.set_hints(uses)
+        writes = self._settings.set(uses)
         self._reports.use(uses)
         return writes
 

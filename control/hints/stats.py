@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from accel.control.needs import DataPath
+from accel.control.ports import HintCountPort
 from accel.control.state.state import State
 from accel.datapath.hints.outcomes import HintOutcome
 from accel.v1 import hint_pb2 as pb
 
 
 def collect(
-    state: State, data_path: DataPath, names: Iterable[str], there: Callable[[int], tuple[int, int]]
+    state: State,
+    maps: HintCountPort,
+    names: Iterable[str],
+    there: Callable[[int], tuple[int, int]],
 ) -> Any:
     """A GetHintStatsResponse of these services. `there`: pushed hints of clients, and of prefixes,
     that a service has by its index."""
     response = pb.GetHintStatsResponse()
     slots = state.placement
-    learned = data_path.hints.learned_per_backend()
+    learned = maps.learned_per_backend()
     for name in names:
         index = slots.services.taken[name].number
-        counts = data_path.hints.counts(index)
+        counts = maps.counts(index)
         pushed, of_prefixes = there(index)
         into = response.services.add(
             service=name,
@@ -38,7 +41,7 @@ def collect(
                 )
         of_service = sorted(state.backends[name])
         numbers = [slots.backends.taken[name, backend].number for backend in of_service]
-        standings = data_path.hints.standings(index, numbers)
+        standings = maps.standings(index, numbers)
         for backend, number, standing in zip(of_service, numbers, standings, strict=True):
             into.backends.add(
                 backend=backend,

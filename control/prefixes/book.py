@@ -16,7 +16,9 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 
 from accel.config.prefix_text import Listed
-from accel.control.needs import DataPath
+from accel.control.gateway.part import Part
+from accel.control.ports import PrefixPort
+from accel.control.state.state import State
 from accel.control.store.prefixes import PrefixStore, Stored
 from accel.datapath.maps import CONSTANTS
 from accel.errors import AccelError, InvalidError, NotFoundError
@@ -32,8 +34,8 @@ _log = logging.getLogger(__name__)
 Act = Callable[[], int]
 
 
-class PrefixBook:
-    """`carry_out` does an act while nothing else is written to the data path.
+class PrefixBook(Part):
+    """`adjusting` does an act while nothing else is written, and lets other parts adjust to it.
 
     `clock` gives seconds since 1970. What expires while there is no daemon stays until `start`.
     """
@@ -42,13 +44,13 @@ class PrefixBook:
         self,
         *,
         store: PrefixStore,
-        data_path: DataPath,
-        carry_out: Callable[[Act], Awaitable[int]],
+        table: PrefixPort,
+        adjusting: Callable[[Act], Awaitable[int]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._data_path = data_path
-        self._carry_out = carry_out
+        self._table = table
+        self._adjusting = adjusting
         self._clock = clock
         self._lock = asyncio.Lock()
         self._next = 0
@@ -56,13 +58,13 @@ class PrefixBook:
     @property
     def limit(self) -> int:
         """How many there can be."""
-        return self._data_path.limits.prefixes
+        return self._table.limit
 
-    def close(self) -> None:
+    async def stop(self) -> None:
         """After `run` has ended."""
         self._store.close()
 
-    async def start(self) -> None:
+    async def start(self, state: State) -> None:
         """Before the first `sync` of the data path: it is to have what is stored.
 
         Raises CapacityError if that is more than the limit, HostError if the file is damaged.
@@ -70,9 +72,7 @@ class PrefixBook:
         async with self._lock:
             await asyncio.to_thread(self._forget, self._now())
             stored = await asyncio.to_thread(self._store.load)
-            write = await asyncio.to_thread(
-                lambda: self._data_path.plan_prefixes(stored, only=True)
-            )
+            write = await asyncio.to_thread(lambda: self._table.plan(stored, only=True))
             writes = await asyncio.to_thread(write)
             await self._look()
             await asyncio.to_thread(_give_back, len(stored))
@@ -85,7 +85,7 @@ class PrefixBook:
         Raises InvalidError for one that is there with the other action, CapacityError, HostError.
         """
         async with self._lock:
-            before = self._data_path.prefix_count
+            before = len(self._table)
             new, write = await asyncio.to_thread(self._plan, listed, only)
             count = len(listed.prefixes) if only else before + new
             if validate_only:
@@ -94,7 +94,7 @@ class PrefixBook:
             await asyncio.to_thread(
                 lambda: self._store.put(listed.prefixes, expires, listed.comments, only=only)
             )
-            await self._carry_out(write)
+            await self._adjusting(write)
             await self._look()
             await asyncio.to_thread(_give_back, len(listed.prefixes))
             what = "put in the place of all" if only else "added"
@@ -104,7 +104,7 @@ class PrefixBook:
     def _plan(self, listed: Listed, only: bool) -> tuple[int, Act]:
         prefixes, actions = listed.prefixes, np.zeros(len(listed.prefixes), np.int64)
         if not only:
-            actions = self._data_path.prefix_actions(prefixes)
+            actions = self._table.actions(prefixes)
             denied = actions == CONSTANTS["PREFIX_DENY"]
             contrary = (actions != 0) & (denied != prefixes.deny)
             if contrary.any():
@@ -115,13 +115,13 @@ class PrefixBook:
                     f"{network} is {'denied' if denied[i] else 'allowed'} already",
                     hint=f"remove it first: accel prefix remove {network}",
                 )
-        return int((actions == 0).sum()), self._data_path.plan_prefixes(prefixes, only=only)
+        return int((actions == 0).sum()), self._table.plan(prefixes, only=only)
 
     async def remove(self, networks: list[Network], *, validate_only: bool = False) -> int:
         """How many are left. Raises NotFoundError, HostError."""
         prefixes = Prefixes.of([(network, False) for network in dict.fromkeys(networks)])
         async with self._lock:
-            actions = self._data_path.prefix_actions(prefixes)
+            actions = self._table.actions(prefixes)
             if not actions.all():
                 missing = list(prefixes)[int((actions == 0).argmax())][0]
                 raise NotFoundError(
@@ -130,14 +130,14 @@ class PrefixBook:
             if not validate_only:
                 await self._remove(prefixes)
                 _log.info("%d prefixes removed", len(prefixes))
-                return self._data_path.prefix_count
-            return self._data_path.prefix_count - len(prefixes)
+                return len(self._table)
+            return len(self._table) - len(prefixes)
 
     async def page(self, after: bytes, size: int) -> tuple[list[Stored], int]:
         """The next ones after a key, and how many there are in all."""
         async with self._lock:
             found = await asyncio.to_thread(self._store.page, after, size)
-            return found, self._data_path.prefix_count
+            return found, len(self._table)
 
     async def covering(self, address: Address) -> list[Stored]:
         """Those that have `address`, the longest, which decides, first."""
@@ -147,7 +147,7 @@ class PrefixBook:
     async def run(self) -> None:
         """For ever: what expires goes. First of all, what searches prefixes is compiled."""
         try:
-            await asyncio.to_thread(self._data_path.prepare_prefixes)
+            await asyncio.to_thread(self._table.prepare)
         except AccelError as error:
             _log.error("prefixes cannot be searched for: %s", error)
         while True:
@@ -166,16 +166,14 @@ class PrefixBook:
             gone = await asyncio.to_thread(self._store.expired, self._now())
             if len(gone):
                 await self._remove(gone)
-                _log.info(
-                    "%d prefixes expired: %d are left", len(gone), self._data_path.prefix_count
-                )
+                _log.info("%d prefixes expired: %d are left", len(gone), len(self._table))
             await self._look()
 
     async def _remove(self, prefixes: Prefixes) -> None:
         await asyncio.to_thread(self._store.remove, prefixes)
         none = Prefixes.of([])
-        write = await asyncio.to_thread(self._data_path.plan_prefixes, none, prefixes)
-        await self._carry_out(write)
+        write = await asyncio.to_thread(self._table.plan, none, prefixes)
+        await self._adjusting(write)
         await self._look()
 
     def _forget(self, now: int) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from accel.control.guard.monitor import Attack
+from accel.control.report.watch import Attack
 from accel.control.state.state import Change
 from accel.ebpf.links import Attachment
 from accel.model.address import Address

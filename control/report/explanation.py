@@ -10,7 +10,7 @@ from typing import Any
 
 from accel.control.api import translate
 from accel.control.hints import client_lookup
-from accel.control.needs import DataPath
+from accel.control.ports import ClientHintPort, PacketPort
 from accel.control.state.state import State
 from accel.datapath import frame
 from accel.datapath.testrun import Outcome
@@ -72,11 +72,11 @@ def question_of(request: Any, state: State) -> Question:
 def answer(
     question: Question,
     state: State,
-    data_path: DataPath,
+    packets: PacketPort,
     next_hop: Callable[[Backend], NextHop | None],
 ) -> Any:
     """An ExplainResponse."""
-    outcome = data_path.run(question.frame)
+    outcome = packets.run(question.frame)
     service = _by_index(outcome.service, state, next_hop)
     found = [b for b in service.backends if b.number == outcome.backend] if service else []
     backend = found[0] if found else None
@@ -84,9 +84,9 @@ def answer(
     if outcome.ifindex:
         with contextlib.suppress(OSError):
             interface = socket.if_indextoname(outcome.ifindex)
-    asked = _asked(outcome, question, data_path)
+    asked = _asked(outcome, question, packets.hints)
     known = client_lookup.known(asked, service) if asked and service else []
-    listed = data_path.lookup_prefix(question.client) if question.client and service else None
+    listed = packets.prefixes.lookup(question.client) if question.client and service else None
     return gateway_pb2.ExplainResponse(
         verdict=outcome.verdict.label,
         meaning=outcome.verdict.meaning,
@@ -111,14 +111,14 @@ def answer(
     )
 
 
-def _asked(outcome: Outcome, question: Question, data_path: DataPath) -> Asked | None:
+def _asked(outcome: Outcome, question: Question, hints: ClientHintPort) -> Asked | None:
     """What hints there are for the client, if they were asked."""
     if outcome.hint is None or question.client is None:
         return None
     return Asked(
         client=question.client,
-        candidates=data_path.hints.candidates(outcome.service, question.client),
-        held_out=data_path.hints.held_out(outcome.service, question.client),
+        candidates=hints.candidates(outcome.service, question.client),
+        held_out=hints.held_out(outcome.service, question.client),
     )
 
 

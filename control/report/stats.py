@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from accel.control.needs import Counts, DataPath
+from accel.control.ports import CounterPort, Counts, FlowPort
 from accel.control.state.state import State
 from accel.datapath.encode import admitted
 from accel.model.backend import Backend
@@ -15,38 +15,39 @@ from accel.v1 import gateway_pb2
 
 def collect(
     state: State,
-    data_path: DataPath,
+    counters: CounterPort,
+    flows: FlowPort,
     next_hop: Callable[[Backend], NextHop | None],
     only: str = "",
 ) -> Any:
     """A GetStatsResponse, of one service if `only` names one. Raises NotFoundError."""
     if only:
         state.service(only)
-    flows = data_path.known_flows()
+    known = flows.per_backend()
     return gateway_pb2.GetStatsResponse(
-        gateway=counts_of(data_path.gateway_counts()),
+        gateway=counts_of(counters.service(0)),
         services=[
-            _service(state.placed(name, next_hop), data_path, flows)
+            _service(state.placed(name, next_hop), counters, known)
             for name in sorted(state.services)
             if only in ("", name)
         ],
     )
 
 
-def _service(placed: PlacedService, data_path: DataPath, flows: Any) -> Any:
+def _service(placed: PlacedService, counters: CounterPort, known: Any) -> Any:
     total = sum(b.backend.weight for b in placed.backends if admitted(b))
-    counts = data_path.service_counts(placed.index)
+    counts = counters.service(placed.index)
     return gateway_pb2.ServiceStats(
         service=placed.service.name,
         verdicts=counts_of({v: c for v, c in counts.items() if not v.forward}),
-        noted=counts_of(data_path.noted_counts(placed.index)),
+        noted=counts_of(counters.noted(placed.index)),
         backends=[
             gateway_pb2.BackendStats(
                 backend=b.backend.name,
-                verdicts=counts_of(data_path.backend_counts(b.number)),
+                verdicts=counts_of(counters.backend(b.number)),
                 # The ring gives each its share of the slots to within one slot.
                 ring_share=b.backend.weight / total if admitted(b) else 0.0,
-                known_flows=int(flows[b.number]),
+                known_flows=int(known[b.number]),
             )
             for b in placed.backends
         ],

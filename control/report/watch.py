@@ -6,13 +6,26 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from accel.control.guard.monitor import Attack
 from accel.control.state.state import Change
 from accel.errors import LaggedError, UnreachableError
 from accel.model.placement import NextHop
 from accel.nexthop.mirror import Unresolved
 
 QUEUE_LENGTH = 100_000  # events that may wait for one watcher, beside one whole write
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attack:
+    """An attack began or ended. `excess`: packets per second, at the end the most there were.
+
+    `seconds` is how long it was. `monitored`: nothing was done about it.
+    """
+
+    service: str
+    started: bool
+    monitored: bool
+    excess: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -80,39 +80,10 @@ class State:
 
     def apply(self, changes: Sequence[Change], limits: Limits) -> State:
         """The next state. Raises CapacityError if something new finds no number, or no slots."""
-        services = dict(self.services)
-        backends = dict(self.backends)
-        copied: set[str] = set()
-        for change in changes:
-            subject = change.subject
-            if isinstance(subject, Service):
-                if change.after is None:
-                    del services[subject.name]
-                    del backends[subject.name]
-                else:
-                    services[subject.name] = subject
-                    backends.setdefault(subject.name, {})
-                continue
-            if subject.service not in copied:
-                copied.add(subject.service)
-                backends[subject.service] = dict(backends[subject.service])
-            of_service = backends[subject.service]
-            assert isinstance(of_service, dict)
-            if change.after is None:
-                del of_service[subject.name]
-            else:
-                of_service[subject.name] = subject
-        slots = sum(service.ring_size for service in services.values())
-        if slots > limits.slots:
-            raise CapacityError(
-                "slots of all rings", needed=slots, limit=limits.slots, option="--max-slots"
-            )
+        services, backends = self._changed(changes)
+        _check_slots(services.values(), limits)
         if any(isinstance(c.after, Backend) and c.after.server_ids for c in changes):
-            ids = sum(len(b.server_ids) for below in backends.values() for b in below.values())
-            if ids > limits.backends:
-                raise CapacityError(
-                    "server ids", needed=ids, limit=limits.backends, option="--max-backends"
-                )
+            _check_server_ids(backends.values(), limits)
         gone = [change.before for change in changes if change.after is None]
         new = [change.after for change in changes if change.before is None]
         return State(
@@ -127,6 +98,33 @@ class State:
                 take_backends=[b.key for b in new if isinstance(b, Backend)],
             ),
         )
+
+    def _changed(
+        self, changes: Iterable[Change]
+    ) -> tuple[dict[str, Service], dict[str, Mapping[str, Backend]]]:
+        """Services and backends after `changes`. What stays as it is is not copied."""
+        services = dict(self.services)
+        backends = dict(self.backends)
+        copied: dict[str, dict[str, Backend]] = {}
+        for change in changes:
+            subject = change.subject
+            if isinstance(subject, Service):
+                if change.after is None:
+                    del services[subject.name]
+                    del backends[subject.name]
+                    copied.pop(subject.name, None)
+                else:
+                    services[subject.name] = subject
+                    backends.setdefault(subject.name, {})
+                continue
+            if subject.service not in copied:
+                copied[subject.service] = dict(backends[subject.service])
+                backends[subject.service] = copied[subject.service]
+            if change.after is None:
+                del copied[subject.service][subject.name]
+            else:
+                copied[subject.service][subject.name] = subject
+        return services, backends
 
     def placed(self, name: str, next_hop: Callable[[Backend], NextHop | None]) -> PlacedService:
         """Service `name` as the data path wants it, its backends in order of their names."""
@@ -143,4 +141,20 @@ class State:
                 )
                 for _, backend in sorted(self.backends[name].items())
             ),
+        )
+
+
+def _check_slots(services: Iterable[Service], limits: Limits) -> None:
+    slots = sum(service.ring_size for service in services)
+    if slots > limits.slots:
+        raise CapacityError(
+            "slots of all rings", needed=slots, limit=limits.slots, option="--max-slots"
+        )
+
+
+def _check_server_ids(backends: Iterable[Mapping[str, Backend]], limits: Limits) -> None:
+    ids = sum(len(b.server_ids) for of_service in backends for b in of_service.values())
+    if ids > limits.backends:
+        raise CapacityError(
+            "server ids", needed=ids, limit=limits.backends, option="--max-backends"
         )

@@ -44,8 +44,8 @@ def flood(rig: Rig) -> None:
 # The gateway's stay loaded: they are those of the tests that follow.
 LOADED: dict[str, Callable[[Rig], object]] = {
     "gateway.bpf.c": lambda rig: [rig.datapath._programs.prepare(v) for v in VARIANTS.values()],
-    "guard.bpf.c": lambda rig: rig.datapath.prepare_guard(),
-    "hints.bpf.c": lambda rig: rig.datapath.prepare_hints(),
+    "guard.bpf.c": lambda rig: rig.datapath.guards.prepare(),
+    "hints.bpf.c": lambda rig: rig.datapath.hint_settings.prepare(),
     "decap.bpf.c": decap,
     "cookie_acceptor.bpf.c": accept,
     "flood.bpf.c": flood,

@@ -51,7 +51,7 @@ def test_what_comes_in_leaves_for_a_backend(
     rig: Rig, far: socket.socket, way: str, mode: str
 ) -> None:
     try:
-        attached = rig.datapath.attach(NEAR, mode)
+        attached = rig.datapath.interfaces.attach(NEAR, mode)
     except HostError as error:
         pytest.skip(f"no {mode} XDP on virtio-net in this kernel: {error.message}")
     try:
@@ -68,7 +68,7 @@ def test_what_comes_in_leaves_for_a_backend(
         counts = rig.counts()
         assert sum(n for (_, _, verdict), (n, _) in counts.items() if verdict.forward) == PACKETS
     finally:
-        rig.datapath.detach(NEAR)
+        rig.datapath.interfaces.detach(NEAR)
 
 
 def test_flows_are_spread_over_cpus(rig: Rig, far: socket.socket) -> None:
@@ -76,7 +76,7 @@ def test_flows_are_spread_over_cpus(rig: Rig, far: socket.socket) -> None:
     if len(os.sched_getaffinity(0)) < 2 or len(list(QUEUES.glob("rx-*"))) < 2:
         pytest.skip("no two virtio-net interfaces here with a queue for each of several CPUs")
     try:
-        rig.datapath.attach(NEAR, "native")
+        rig.datapath.interfaces.attach(NEAR, "native")
     except HostError as error:
         pytest.skip(f"no native XDP on virtio-net in this kernel: {error.message}")
     try:
@@ -94,7 +94,7 @@ def test_flows_are_spread_over_cpus(rig: Rig, far: socket.socket) -> None:
         assert verdicts == {"FORWARD_NEW": FLOWS, "FORWARD_FLOW": FLOWS}
     finally:
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        rig.datapath.detach(NEAR)
+        rig.datapath.interfaces.detach(NEAR)
 
 
 def interrupts() -> list[int]:

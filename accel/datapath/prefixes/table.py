@@ -46,7 +46,7 @@ class PrefixTable:
         self._words = maps.words("prefixes").reshape(-1, _WAYS)
         self._blocks = maps.words("prefix_blocks").reshape(-1, 2)
         self._keys = maps.words("settings")[1:].reshape(2, 7)
-        self._limit = maps.limits.prefixes
+        self.limit = maps.limits.prefixes
         self._shift = np.uint64(64 - (len(self._words) - 1).bit_length())
         self._codes: Codes = np.empty(0, np.uint32)
         self._uses: npt.NDArray[np.int64] = _NONE
@@ -76,10 +76,8 @@ class PrefixTable:
             gone = gone[gone >= 0]
             codes, uses = self._added(_codes(put)[new], left)
         count = self._count + int(new.sum()) - len(gone)
-        if count > self._limit:
-            raise CapacityError(
-                "prefixes", needed=count, limit=self._limit, option="--max-prefixes"
-            )
+        if count > self.limit:
+            raise CapacityError("prefixes", needed=count, limit=self.limit, option="--max-prefixes")
         touched = self._touched(codes)
         lists = _lists(codes, touched)
         places = at.copy()
@@ -184,7 +182,7 @@ class PrefixTable:
             if not len(left):
                 return places
         raise CapacityError(
-            "prefixes", needed=self._limit + 1, limit=self._limit, option="--max-prefixes"
+            "prefixes", needed=self.limit + 1, limit=self.limit, option="--max-prefixes"
         )
 
     def _clear(self, places: npt.NDArray[np.int64]) -> None:

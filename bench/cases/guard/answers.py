@@ -131,7 +131,7 @@ def _run(harness: Harness, ours: Ours, case: Case, number: int) -> Run:
 
 
 def _set(ours: Ours, stance: Stance) -> None:
-    ours.path.set_stances({placed.index: stance for placed in THREE})
+    ours.path.guards.enforce({placed.index: stance for placed in THREE})
 
 
 def _proof(ours: Ours, service: Address) -> bytes:

@@ -45,7 +45,7 @@ def compare(harness: Harness, ours: Ours) -> Iterator[Result]:
     for number, case in enumerate(CASES):
         # A new flow does not get by a guard that is on.
         yield from _case(harness, ours, number, case, sides if case.flows else sides[:-1])
-    ours.path.set_stances({placed.index: OFF for placed in THREE})
+    ours.path.guards.enforce({placed.index: OFF for placed in THREE})
 
 
 def _case(
@@ -56,7 +56,7 @@ def _case(
             program=program,
             frame=case.frame,
             flows=case.flows,
-            before=partial(ours.path.set_stances, {p.index: side.stance for p in THREE}),
+            before=partial(ours.path.guards.enforce, {p.index: side.stance for p in THREE}),
         )
         for side in sides
         for program in side.programs

@@ -115,7 +115,7 @@ class Traffic:
 
     def use(self, hints: Hints) -> None:
         """From now on; nothing is known of what was before."""
-        self._path.set_hints({1: HintUse(hints=hints)})
+        self._path.hint_settings.set({1: HintUse(hints=hints)})
         for name in ("flows", "learned", "loads"):
             self._path._maps.words(name)[:] = 0
 

@@ -85,7 +85,7 @@ def _push(ours: Ours, count: int, hints: Hints = _PLAIN) -> None:
     """Hints for as many of the wrapper's clients, of both services, all over their backends."""
     pusher = Pusher(ours.path)
     for placed in (_TCP, _UDP):
-        ours.path.set_hints({placed.index: HintUse(hints=hints, there=Kind.PUSHED)})
+        ours.path.hint_settings.set({placed.index: HintUse(hints=hints, there=Kind.PUSHED)})
         clients = np.arange(_FIRST, _FIRST + count, dtype=np.uint64) | np.uint64(V4)
         if placed is _TCP or count <= _MILLION // 2:
             pusher.push(placed, clients)
@@ -206,7 +206,7 @@ def _misses(harness: Harness, plain: Ours, stack: ExitStack) -> Iterator[Result]
     ours = stack.enter_context(closing(Ours(limits=_LIMITS)))
     pusher = Pusher(ours.path)
     for placed in (_TCP, _UDP):
-        ours.path.set_hints({placed.index: HintUse(hints=_EVERYTHING, there=_ALL_KINDS)})
+        ours.path.hint_settings.set({placed.index: HintUse(hints=_EVERYTHING, there=_ALL_KINDS)})
         pusher.push_prefix(placed, ip_network("192.0.2.0/24"))
     for new in _NEW:
         runs = [_new(side, new, _CLIENTS) for side in (plain, ours)]

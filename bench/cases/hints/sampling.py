@@ -37,7 +37,7 @@ def _case(harness: Harness, ours: Ours, number: int, case: Case, learn: Learn) -
 
     def use(share: float) -> None:
         hints = Hints(affinity=Affinity.CLIENT, learn=learn, bound=0, sample=share)
-        ours.path.set_hints({index: HintUse(hints=hints)})
+        ours.path.hint_settings.set({index: HintUse(hints=hints)})
 
     use(1)  # the program that is attached while there are hints
     runs = [

@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
+from accel.control.gateway.part import Exclusively
 from accel.control.hints.pushed.batches import Refusals, Step
 from accel.control.hints.pushed.page import Shown
 from accel.control.hints.pushed.put_plan import Clock, Plan, Quotas, Setting
@@ -36,12 +37,6 @@ SLACK = 1 << 16  # entries that the log may be longer than twice what there is
 REFRESH = 600.0  # seconds until the log is written anew, so that a reboot knows what was used
 
 _log = logging.getLogger(__name__)
-
-
-class Exclusively(Protocol):
-    """Does an act in a thread, while nothing else is written to the data path."""
-
-    def __call__(self, act: Callable[[], Any], /) -> Awaitable[Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -93,8 +93,8 @@ def test_samples(accel: Accel, here: Here) -> None:
     taken = np.zeros(1, SAMPLE)
     taken[0]["source"] = np.frombuffer(address_bytes(parse_address("2001:db8::7", "")), ">u8")
     taken["service"], taken["verdict"], taken["tcp_flags"] = 1, Verdict["BAD_FLAGS"], 3
-    here.data_path.samples = taken
-    here.run(here.gateway.samples.tick)
+    here.data_path.guards.samples = taken
+    here.run(here.guard.samples.tick)
     shown = accel("guard", "samples", "web")
     assert "bad_flags" in shown
     assert "2001:db8::7" in shown

@@ -96,7 +96,7 @@ def test_what_is_wrong_is_one_line_and_a_code(
 
 
 def test_looked_up(accel: Accel, here: Here) -> None:
-    number = here.gateway.state.placement.backends.taken["web", "b1"]
+    number = here.state.placement.backends.taken["web", "b1"]
     seen = Seen(number=number.number, generation=number.generation, require=True, seconds=90)
     client = ip_address("10.0.0.1")
     here.data_path.hints.known[1, client] = [
@@ -205,11 +205,11 @@ def test_a_long_text_goes_in_many_requests() -> None:
 
 def test_watched(accel: Accel, here: Here) -> None:
     def push() -> None:
-        while not len(here.gateway.hints.hub):
+        while not len(here.hints.book.hub):
             pass
         apply(here, hint("10.0.0.1"), caller="me")
         apply(here, batch(["10.0.0.2"], "b2", lifetime={"seconds": 90}))
-        here.run(here.gateway.hints.hub.close)
+        here.run(here.hints.book.hub.close)
 
     pusher = threading.Thread(target=push)
     pusher.start()

@@ -48,7 +48,7 @@ def filled(root: Path) -> tuple[list[int], int]:
     datapath = DataPath.open(root, LIMITS, KEPT)
     assert not datapath.adopted
     rig = Rig(datapath)
-    writes = datapath.sync(list(World().services.values()))
+    writes = datapath.steering.sync(list(World().services.values()))
     assert writes == 0, "the rig has placed the world"
     for frame in frames():
         rig.count(frame)
@@ -67,11 +67,13 @@ def test_flows_counts_and_services_are_adopted(root: Path) -> None:
         outcomes = [datapath.run(frame) for frame in frames()]
         assert all(o.known_flow for o in outcomes), "the flow key is adopted with the flows"
         assert [o.backend for o in outcomes] == went
-        assert datapath.sync(list(World().services.values())) == 0, "nothing differs"
+        assert datapath.steering.sync(list(World().services.values())) == 0, "nothing differs"
         assert [datapath.run(frame).backend for frame in frames()] == went
         numbers = [b.number for b in World().services[TCP4].backends]
-        assert int(datapath.known_flows()[numbers].sum()) == counted == len(went)
-        packets = sum(n for number in numbers for n, _ in datapath.backend_counts(number).values())
+        assert int(datapath.flows.per_backend()[numbers].sum()) == counted == len(went)
+        packets = sum(
+            n for number in numbers for n, _ in datapath.counters.backend(number).values()
+        )
         assert packets == len(went)
     finally:
         datapath.destroy()
@@ -83,7 +85,7 @@ def test_a_start_leaves_what_is_attached_as_it_is(root: Path) -> None:
     try:
         rig = Rig(attached)
         hinted = Hinted(rig)
-        attached.put_prefixes(Prefixes.of([(ip_network("203.0.113.0/24"), False)]), only=True)
+        attached.prefixes.plan(Prefixes.of([(ip_network("203.0.113.0/24"), False)]), only=True)()
         hinted.use()
         base, _ = hinted.chosen(syn())
         wanted = next(number for number in hinted.numbers if number != base)
@@ -106,7 +108,7 @@ def test_what_differs_is_written(root: Path) -> None:
     world.remove_backend(TCP4, gone)
     datapath = DataPath.open(root, LIMITS, KEPT)
     try:
-        assert datapath.sync(list(world.services.values())) == 2, "a ring and a backend"
+        assert datapath.steering.sync(list(world.services.values())) == 2, "a ring and a backend"
         for before, now in zip(went, backends(datapath), strict=True):
             assert now == before if before != gone else now != gone
     finally:
@@ -119,7 +121,7 @@ def test_other_limits_are_other_maps(root: Path) -> None:
     try:
         assert not datapath.adopted
         assert len(list(root.iterdir())) == 2
-        datapath.sync(list(World().services.values()))
+        datapath.steering.sync(list(World().services.values()))
         assert list(root.iterdir()) == [datapath.pin_path], "the earlier maps are not needed now"
         assert not any(datapath.run(frame).known_flow for frame in frames())
     finally:
@@ -133,7 +135,7 @@ def test_a_half_pinned_folder_is_made_anew(root: Path) -> None:
     datapath = DataPath.open(root, LIMITS, KEPT)
     try:
         assert not datapath.adopted
-        assert np.array_equal(datapath.known_flows(), np.zeros(LIMITS.backends))
+        assert np.array_equal(datapath.flows.per_backend(), np.zeros(LIMITS.backends))
     finally:
         datapath.destroy()
 

@@ -66,11 +66,11 @@ def test_what_is_put_is_all_that_differs(rig: Rig, seed: int) -> None:
             touched |= services.keys() | spare.keys()
             services = dict(spare)
         put = [services[i] for i in touched if i in services]
-        rig.datapath.put(put, [i for i in touched if i not in services])
-        assert rig.datapath.sync(list(services.values())) == 0
+        rig.datapath.steering.put(put, [i for i in touched if i not in services])
+        assert rig.datapath.steering.sync(list(services.values())) == 0
     rig.place()
 
 
 def test_nothing_is_written_for_what_is_so_already(rig: Rig) -> None:
-    assert rig.datapath.put(list(World().services.values())) == 0
-    assert rig.datapath.put([], [60]) == 0
+    assert rig.datapath.steering.put(list(World().services.values())) == 0
+    assert rig.datapath.steering.put([], [60]) == 0

@@ -37,7 +37,7 @@ def left_by(kept: Path | None, limits: Limits = LIMITS) -> bytes:
     """What a data path makes of a frame."""
     datapath = DataPath.open(None, limits, kept)
     try:
-        datapath.sync(list(World().services.values()))
+        datapath.steering.sync(list(World().services.values()))
         return datapath.run(FRAME).frame
     finally:
         datapath.close()

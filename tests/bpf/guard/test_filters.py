@@ -258,7 +258,7 @@ def test_a_guard_outlives_a_change_of_its_service(rig: Rig) -> None:
     rig.guard({"pool-tcp4": stance(ATTACKED)})
     packet = LINK / to_api(4) / tcp(WAYS["pool"].port, "S")
     rig.world.remove_backend("pool-tcp4", rig.world.numbers("pool-tcp4")[0])
-    rig.datapath.put([rig.world.services["pool-tcp4"]])
+    rig.datapath.steering.put([rig.world.services["pool-tcp4"]])
     assert verdict(rig, packet) == "CHALLENGED"
     rig.place()
     assert verdict(rig, packet) == "CHALLENGED"
@@ -267,9 +267,9 @@ def test_a_guard_outlives_a_change_of_its_service(rig: Rig) -> None:
 def test_a_service_that_comes_back_has_no_guard(rig: Rig) -> None:
     rig.guard({TCP4: stance(ATTACKED)})
     placed = rig.world.services[TCP4]
-    rig.datapath.put([], removed=[placed.index])
+    rig.datapath.steering.put([], removed=[placed.index])
     assert verdict(rig, syn()) == "NOT_SERVICE"
-    rig.datapath.put([placed])
+    rig.datapath.steering.put([placed])
     assert verdict(rig, syn()) == "FORWARD_SYN"
 
 
@@ -282,9 +282,9 @@ def test_icmp_finds_the_guard_that_is_left(rig: Rig) -> None:
     ping = LINK / IP(src=CLIENT4, dst=API4) / ICMP()
     rig.count(bytes(ping))
     assert verdict(rig, ping) == "ECHO"
-    rig.datapath.put([], removed=[first.index])
+    rig.datapath.steering.put([], removed=[first.index])
     rig.count(bytes(ping))
     assert verdict(rig, ping) == "ICMP_RATE"
-    rig.datapath.put([], removed=[second.index])
+    rig.datapath.steering.put([], removed=[second.index])
     assert verdict(rig, ping) == "ECHO"
     rig.place()

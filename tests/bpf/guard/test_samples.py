@@ -139,7 +139,7 @@ def test_samples_become_fewer_as_the_packets_become_more(rig: Rig) -> None:
 def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
     """The weights add up to what was counted, but for where the first are told from the rest."""
     rig.guard({TCP4: stance(ATTACKED)})
-    rig.datapath.read_samples()
+    rig.datapath.guards.read_samples()
     frame, cpus = bytes(syn()), os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cpus)})  # each CPU counts for itself
     try:
@@ -147,9 +147,9 @@ def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
             rig.count(frame)
     finally:
         os.sched_setaffinity(0, cpus)
-    samples = rig.datapath.read_samples()
+    samples = rig.datapath.guards.read_samples()
     assert 3 * EVERY <= weights(samples).sum() < 3.6 * EVERY
-    assert len(rig.datapath.read_samples()) == 0
+    assert len(rig.datapath.guards.read_samples()) == 0
     first = samples[0]
     assert [Verdict(v).name for v in set(samples["verdict"].tolist())] == ["CHALLENGED"]
     assert first["source"].tobytes()[-4:] == ip_address(CLIENT4).packed
@@ -161,13 +161,13 @@ def test_the_reader_reads_them_and_knows_what_each_stands_for(rig: Rig) -> None:
 
 def test_the_reader_goes_round_the_ring(rig: Rig) -> None:
     rig.guard({TCP4: stance(ATTACKED)})
-    rig.datapath.read_samples()
+    rig.datapath.guards.read_samples()
     frame, size = bytes(syn()), CONSTANTS["SAMPLE_PAGES"] * mmap.PAGESIZE // (_SAMPLE.size + 8)
     for number in (1, size // 2, size // 2 + 7, 3, size - 20):
         for _ in range(number):
             rig.words("counters")[:] = 0  # each is the first one, then
             rig.count(frame)
-        samples = rig.datapath.read_samples()
+        samples = rig.datapath.guards.read_samples()
         assert len(samples) == number
         assert set(samples["count"].tolist()) == {1}
 

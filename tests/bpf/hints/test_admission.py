@@ -157,7 +157,7 @@ def test_a_candidate_tells_its_backend_s_load(rig: Rig) -> None:
     hinted.push(first)
     (unbounded,) = hinted.hints.candidates(hinted.index, ip_address(CLIENT4))
     assert (unbounded.standing.limit, unbounded.refused.label) == (None, "")
-    rig.datapath.tick()
+    rig.datapath.steering.second()
     for port in range(12):
         hinted.connect(port=port + 1)
     (full,) = hinted.hints.candidates(hinted.index, ip_address(CLIENT4))

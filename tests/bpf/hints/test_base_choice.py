@@ -78,7 +78,7 @@ def bounded(hinted: Hinted, last: int, bound: float = 1.5, floor: int = 1) -> li
     hinted.use(affinity=Affinity.CLIENT, bound=bound, floor=floor)
     loads = hinted.rig.words("loads").view(np.uint32).reshape(-1, 4)
     loads[hinted.numbers[0], 0] = last
-    hinted.rig.datapath.tick()
+    hinted.rig.datapath.steering.second()
     renew(hinted, 1000)  # whatever else this machine does meanwhile
     return [limit for _, limit in loads_of(hinted)]
 
@@ -158,7 +158,7 @@ def test_each_second_counts_anew(hinted: Hinted) -> None:
     for port in range(1, 4):
         hinted.connect(port=port)
     assert hinted.chosen(syn(port=50))[1] == "PUSHED_OVERFLOW"
-    hinted.rig.datapath.tick()
+    hinted.rig.datapath.steering.second()
     assert hinted.chosen(syn(port=50)) == (wanted, "PUSHED")
 
 
@@ -213,9 +213,9 @@ def test_hints_come_before_warmth(hinted: Hinted) -> None:
 def test_a_backend_that_has_just_come_is_not_at_its_bound(hinted: Hinted) -> None:
     """Its share is known when the next second begins; till then the base choice holds."""
     hinted.use(affinity=Affinity.CLIENT, bound=1.5, floor=1)
-    hinted.rig.datapath.tick()
+    hinted.rig.datapath.steering.second()
     base, _ = hinted.chosen(syn())
     hinted.rig.words("loads").reshape(-1, 2)[base] = 0
     assert hinted.chosen(syn()) != (base, "BASE")
-    hinted.rig.datapath.reset_backend(base)
+    hinted.rig.datapath.steering.reset_backend(base)
     assert hinted.chosen(syn()) == (base, "BASE")

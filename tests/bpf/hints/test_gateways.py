@@ -53,7 +53,7 @@ shared = settings(
 def second() -> Iterator[DataPath]:
     """Another gateway with the same services."""
     datapath = DataPath.open(None, replace(LIMITS, flows=512))
-    datapath.sync(list(World().services.values()))
+    datapath.steering.sync(list(World().services.values()))
     yield datapath
     datapath.close()
 
@@ -71,7 +71,7 @@ def test_i5_gateways_agree_for_100_000_flows(rig: Rig, second: DataPath) -> None
         use = {first.index: HintUse(hints=hints, there=Kind.PUSHED)}
         pushed = [ip_address(nth(i)) for i in range(0, 500, 3)]
         for gateway, writer in writers.items():
-            gateway.set_hints(use)
+            gateway.hint_settings.set(use)
             for i, number in enumerate(first.numbers):
                 writer.put(first.index, pushed[i::3], number, lifetime=1000)
         for _ in range(FLOWS // len(CONFIGURATIONS)):
@@ -168,7 +168,7 @@ def _pass(
     rig.place_all([*placed, other])
     rig.forget_former_rings()
     if hinted:
-        rig.datapath.set_hints({60: HintUse(hints=Hints(affinity=Affinity.CLIENT))})
+        rig.datapath.hint_settings.set({60: HintUse(hints=Hints(affinity=Affinity.CLIENT))})
     assert rig.datapath.hints.active == hinted
     seen: list[object] = []
     for frame in frames:

@@ -60,7 +60,7 @@ def test_what_is_past_its_time_is_swept_away(hinted: Hinted) -> None:
     hinted.push(hinted.numbers[0], *map(nth, range(900)))
     hinted.set_times("pushed", 0)
     for _ in range(64):
-        hinted.rig.datapath.tick()
+        hinted.rig.datapath.steering.second()
     assert len(hinted.hints) == 0
     assert hinted.chosen(syn(nth(5)))[1] == "BASE"
 
@@ -92,7 +92,7 @@ def test_what_is_pushed_before_it_is_asked_for_is_found(rig: Rig) -> None:
 
 def test_a_second_bounds_nothing_where_nothing_is_asked_for(hinted: Hinted) -> None:
     hinted.use(there=NOTHING, bound=1.5)
-    hinted.rig.datapath.tick()
+    hinted.rig.datapath.steering.second()
     assert not hinted.rig.words("hints").any()
 
 

@@ -67,7 +67,7 @@ def arrange(rig: Rig, config: Config, service: str) -> Hinted:
     ):
         rig.world.change(service, number, state=state, generation=generation)
     rig.place()
-    rig.datapath.tick()
+    rig.datapath.steering.second()
     loads = rig.words("loads").view(np.uint32).reshape(-1, 4)
     loads[hinted.numbers, 1:3] = [(limit, 0) for limit in config.limits]
     return hinted
@@ -143,14 +143,14 @@ def test_prefixes_and_hints_go_together(rig: Rig) -> None:
     for hinted_first in (True, False):
         if hinted_first:
             hinted.use()
-        rig.datapath.put_prefixes(put, only=True)
+        rig.datapath.prefixes.plan(put, only=True)()
         hinted.use()
         hinted.push(hinted.numbers[0], nth(1), "10.9.0.1")
         assert hinted.chosen(syn(nth(1))) == (hinted.numbers[0], "PUSHED")
         assert rig.trace(syn("10.9.0.1")).verdict.name == "DENIED"
         assert rig.trace(syn("10.8.0.1")).verdict.name == "CHALLENGED"
         assert hinted.went(syn(nth(1))) == hinted.numbers[0]
-        rig.datapath.put_prefixes(Prefixes.of([]), only=True)
+        rig.datapath.prefixes.plan(Prefixes.of([]), only=True)()
         rig.forget_hints()
         rig.place()
         rig.forget()

@@ -142,7 +142,7 @@ def test_payload_that_comes_with_the_ack_is_sampled(hinted: Hinted, elsewhere: b
         hinted.push(next(n for n in hinted.numbers if n != hinted.chosen(syn())[0]))
     number = hinted.went(syn())
     assert hinted.went(ack(data=b"first")) == number
-    counts = hinted.rig.datapath.backend_counts(number)
+    counts = hinted.rig.datapath.counters.backend(number)
     new = {v.name: packets for v, (packets, _) in counts.items() if packets}
     assert new == {"FORWARD_SYN": 1, "FORWARD_FLOW" if elsewhere else "FORWARD_NEW": 1}
     assert sum(hinted.outcomes().values()) == 1

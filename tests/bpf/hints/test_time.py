@@ -144,7 +144,7 @@ def test_a_bound_holds_for_as_long_as_it_is_renewed(hinted: Hinted) -> None:
     hinted.use(bound=1.5, floor=1)
     hinted.push(hinted.numbers[0], lifetime=1000)
     hinted.rig.hint_time.stand_still()
-    hinted.rig.datapath.tick()
+    hinted.rig.datapath.steering.second()
     hinted.connect(port=2)
     assert outcome(hinted) == "PUSHED_OVERFLOW"
     hinted.rig.hint_time.pass_by(1)

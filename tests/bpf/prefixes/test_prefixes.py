@@ -56,9 +56,9 @@ def prefixes(listed: dict[str, bool]) -> Prefixes:
 @pytest.fixture
 def listed(rig: Rig) -> Iterator[Rig]:
     """The prefixes in the maps, until the end of the test."""
-    rig.datapath.put_prefixes(prefixes(LISTED), only=True)
+    rig.datapath.prefixes.plan(prefixes(LISTED), only=True)()
     yield rig
-    rig.datapath.put_prefixes(prefixes({}), only=True)
+    rig.datapath.prefixes.plan(prefixes({}), only=True)()
 
 
 @pytest.fixture
@@ -223,21 +223,21 @@ def test_a_known_flow_is_denied_from_now_on(explains: Rig) -> None:
     frame = bytes(LINK / to_api(4) / DATA)
     rig.guard(guarded(ON))
     assert rig.count(frame).action == "XDP_REDIRECT"
-    rig.datapath.put_prefixes(prefixes(LISTED))
+    rig.datapath.prefixes.plan(prefixes(LISTED))()
     assert rig.trace(frame).verdict.name == "DENIED"
-    rig.datapath.put_prefixes(prefixes({}), prefixes({"198.51.100.0/24": True}))
+    rig.datapath.prefixes.plan(prefixes({}), prefixes({"198.51.100.0/24": True}))()
     outcome = rig.trace(frame)
     assert outcome.verdict.name == "FORWARD_FLOW"
-    rig.datapath.put_prefixes(prefixes({}), only=True)
+    rig.datapath.prefixes.plan(prefixes({}), only=True)()
     assert rig.trace(frame) == outcome
 
 
 def test_without_prefixes_another_program_is_run(rig: Rig) -> None:
     before = rig.datapath.program
-    rig.datapath.put_prefixes(prefixes(LISTED))
+    rig.datapath.prefixes.plan(prefixes(LISTED))()
     assert rig.datapath.program != before
-    assert rig.datapath.prefix_count == len(LISTED)
-    rig.datapath.put_prefixes(prefixes({}), only=True)
+    assert len(rig.datapath.prefixes) == len(LISTED)
+    rig.datapath.prefixes.plan(prefixes({}), only=True)()
     assert rig.datapath.program == before
 
 
@@ -266,15 +266,15 @@ def test_the_longest_prefix_decides(explains: Rig, version: int, seed: int) -> N
         for _ in range(60)
     }
     rig.guard(guarded(ON, {Rule.UNKNOWN: Level.ON}))
-    rig.datapath.put_prefixes(Prefixes.of(listed.items()), only=True)
+    rig.datapath.prefixes.plan(Prefixes.of(listed.items()), only=True)()
     expected = {True: "DENIED", False: "FORWARD_NEW", None: "UNKNOWN_FLOW"}
     for _ in range(150):
         source = drawn(random, version) + random.randrange(3)
         outcome = rig.trace(bytes(LINK / to_api(version, src=str(source)) / DATA))
         assert outcome.verdict is Verdict[expected[longest(listed, source)]], source
-        found = rig.datapath.lookup_prefix(source)
+        found = rig.datapath.prefixes.lookup(source)
         assert (found and found[1]) == longest(listed, source)
-    rig.datapath.put_prefixes(prefixes({}), only=True)
+    rig.datapath.prefixes.plan(prefixes({}), only=True)()
 
 
 def test_many_prefixes_with_all_buckets_in_use(explains: Rig) -> None:
@@ -283,7 +283,7 @@ def test_many_prefixes_with_all_buckets_in_use(explains: Rig) -> None:
     denied_ones = random.sample(range(1 << 24, 1 << 31), LIMITS.prefixes)
     rig.guard(guarded(ON))
     everyone = {network_of(ip_address(n)): True for n in denied_ones}
-    rig.datapath.put_prefixes(Prefixes.of(everyone.items()), only=True)
+    rig.datapath.prefixes.plan(Prefixes.of(everyone.items()), only=True)()
     for n in denied_ones:
         verdict = rig.trace(bytes(LINK / to_api(4, src=str(ip_address(n))) / DATA)).verdict.name
         assert verdict == "DENIED"
@@ -292,4 +292,4 @@ def test_many_prefixes_with_all_buckets_in_use(explains: Rig) -> None:
         if network_of(source) not in everyone:
             frame = bytes(LINK / to_api(4, src=str(source)) / DATA)
             assert rig.trace(frame).verdict.name == "FORWARD_NEW"
-    rig.datapath.put_prefixes(prefixes({}), only=True)
+    rig.datapath.prefixes.plan(prefixes({}), only=True)()

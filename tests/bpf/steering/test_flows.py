@@ -53,7 +53,7 @@ def test_the_first_ack_stores_the_backend_that_the_syn_went_to(rig: Rig) -> None
     assert stored(rig) == 1
     assert known(rig, bytes(ACK))
     assert chosen(rig, bytes(ACK)) == backend
-    assert rig.datapath.known_flows()[backend] == 1
+    assert rig.datapath.flows.per_backend()[backend] == 1
 
 
 def test_the_first_datagram_stores(rig: Rig) -> None:
@@ -97,7 +97,7 @@ def test_flows_are_counted_for_their_backends(rig: Rig) -> None:
         rig.count(frame)
     assert rig.flows_of(TCP4) == list(expected.values())
     assert min(expected.values()) > 0
-    assert rig.datapath.known_flows().sum() == 40
+    assert rig.datapath.flows.per_backend().sum() == 40
 
 
 def spread(rig: Rig, service: str = TCP4) -> dict[int, int]:
@@ -138,7 +138,7 @@ def test_drain_keeps_its_flows_and_gets_no_new_ones(rig: Rig) -> None:
     rig.place()
     assert {n: chosen(rig, client(n)) for n in before} == before
     assert all(chosen(rig, client(n)) != drained for n in range(40, 200))
-    assert rig.datapath.known_flows()[drained] == list(before.values()).count(drained)
+    assert rig.datapath.flows.per_backend()[drained] == list(before.values()).count(drained)
 
 
 def test_a_syn_on_a_drained_flow_goes_elsewhere(rig: Rig) -> None:
@@ -161,10 +161,12 @@ def test_down_moves_its_flows(rig: Rig) -> None:
     for number, backend in before.items():
         now = chosen(rig, client(number))
         assert now == backend if backend != down else now != down
-    assert rig.datapath.known_flows()[down] == 0
+    assert rig.datapath.flows.per_backend()[down] == 0
     for number in before:
         rig.count(client(number))
-    assert rig.datapath.known_flows().sum() == 40, "moved flows take the place of their old words"
+    assert rig.datapath.flows.per_backend().sum() == 40, (
+        "moved flows take the place of their old words"
+    )
     rig.world.change(TCP4, down, state=State.UP)
     rig.place()
     for number in before:
@@ -177,7 +179,7 @@ def test_a_number_that_is_given_out_again_revives_no_flow(rig: Rig) -> None:
     reused = rig.world.numbers(TCP4)[0]
     rig.world.change(TCP4, reused, generation=GENERATION + 1)
     rig.place()
-    assert rig.datapath.known_flows()[reused] == 0
+    assert rig.datapath.flows.per_backend()[reused] == 0
     for number, backend in before.items():
         assert known(rig, client(number)) == (backend != reused)
 
@@ -250,10 +252,10 @@ def test_idle_flows_die_after_their_lifetime(rig: Rig) -> None:
     rig.count(bytes(ACK))
     rig.next_epoch(LIFETIME)
     assert known(rig, bytes(ACK))
-    assert rig.datapath.known_flows().sum() == 1
+    assert rig.datapath.flows.per_backend().sum() == 1
     rig.next_epoch()
     assert not known(rig, bytes(ACK))
-    assert rig.datapath.known_flows().sum() == 0
+    assert rig.datapath.flows.per_backend().sum() == 0
     assert stored(rig) == 0, "swept"
 
 

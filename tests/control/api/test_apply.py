@@ -38,7 +38,7 @@ def test_without_prune_what_is_not_named_stays(here: Here) -> None:
     here.stub.Apply(web())
     response = here.stub.Apply(pb.ApplyRequest(services=[service("api", port=80)]))
     assert names(response.changes) == [("created", "api")]
-    assert sorted(here.gateway.state.services) == ["api", "web"]
+    assert sorted(here.state.services) == ["api", "web"]
 
 
 def test_a_backend_may_name_a_service_that_stays(here: Here) -> None:
@@ -55,7 +55,7 @@ def test_an_empty_state_with_prune_deletes_everything(here: Here) -> None:
         ("deleted", "web/b2"),
         ("deleted", "web"),
     ]
-    assert not here.data_path.services
+    assert not here.data_path.steering.services
 
 
 def test_the_same_state_again_changes_nothing(here: Here) -> None:
@@ -75,32 +75,32 @@ def test_validate_only_lists_the_changes_and_makes_none(here: Here) -> None:
     ]
     assert response.revision == here.revision == 1
     assert here.store.load().services == {}
-    assert not here.data_path.services
+    assert not here.data_path.steering.services
 
 
 def test_two_services_may_swap_their_addresses(here: Here) -> None:
     here.stub.Apply(pb.ApplyRequest(services=[service("a", port=1), service("b", port=2)]))
     here.stub.Apply(pb.ApplyRequest(services=[service("a", port=2), service("b", port=1)]))
-    ports = {p.service.name: p.service.port for p in here.data_path.services.values()}
+    ports = {p.service.name: p.service.port for p in here.data_path.steering.services.values()}
     assert ports == {"a": 2, "b": 1}
 
 
 def test_an_address_may_go_from_a_deleted_service_to_a_new_one(here: Here) -> None:
     here.stub.Apply(web(prune=True))
     here.stub.Apply(pb.ApplyRequest(services=[service("api")], prune=True))
-    assert [p.service.name for p in here.data_path.services.values()] == ["api"]
+    assert [p.service.name for p in here.data_path.steering.services.values()] == ["api"]
 
 
 def test_all_of_a_write_goes_to_the_data_path_at_once(here: Here) -> None:
     few = [service(f"s{i}", port=1 + i) for i in range(3)]
     here.stub.Apply(pb.ApplyRequest(services=few, prune=True))
     assert here.data_path.calls[-1] == ("put", "s0", "s1", "s2")
-    gone = {p.index for p in here.data_path.services.values()}
+    gone = {p.index for p in here.data_path.steering.services.values()}
     here.data_path.calls.clear()
     here.stub.Apply(pb.ApplyRequest(services=[service("x", port=99)], prune=True))
     put, name, *removed = here.data_path.calls[-1]
     assert (put, name, set(removed)) == ("put", "x", gone)
-    assert [p.service.name for p in here.data_path.services.values()] == ["x"]
+    assert [p.service.name for p in here.data_path.steering.services.values()] == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_wrong_field_is_named_and_nothing_is_applied(
     assert violation.field.endswith(field)
     assert violation.description
     assert here.revision == 1
-    assert not here.data_path.services
+    assert not here.data_path.steering.services
 
 
 def test_an_address_that_a_kept_service_has_is_refused(here: Here) -> None:

@@ -228,7 +228,7 @@ def test_more_than_the_maps_hold_is_refused_before_anything_is_written(
     assert violation.subject == "--max-backends"
     assert error.details() == "16 backends are more than the limit of 15"
     assert "--max-backends" in details["Help"].links[0].description
-    assert here.store.load() == here.gateway.state
+    assert here.store.load() == here.state
     assert here.revision == 2
 
 
@@ -249,21 +249,21 @@ def test_too_many_slots_are_refused_before_anything_is_written(here: Here) -> No
         error, details = refused(call, here)
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert details["QuotaFailure"].violations[0].subject == "--max-slots"
-    assert here.store.load() == here.gateway.state
+    assert here.store.load() == here.state
     assert here.revision == 2
 
 
 def test_a_data_path_that_fails_is_told_and_tried_again(here: Here) -> None:
-    here.data_path.broken = True
+    here.data_path.calls.broken = True
     error, details = refused(lambda s: s.Apply(web()), here)
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     (violation,) = details["PreconditionFailure"].violations
     assert violation.type == "HOST"
     assert "on fire" in violation.description
     assert here.revision == here.store.load().revision == 2
-    here.data_path.broken = False
-    here.run(here.gateway.catch_up)
-    assert [p.service.name for p in here.data_path.services.values()] == ["web"]
+    here.data_path.calls.broken = False
+    here.run(here.writer.catch_up)
+    assert [p.service.name for p in here.data_path.steering.services.values()] == ["web"]
 
 
 def test_a_map_that_the_kernel_refuses_is_told_and_tried_again(
@@ -273,17 +273,17 @@ def test_a_map_that_the_kernel_refuses_is_told_and_tried_again(
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     with monkeypatch.context() as patched:
-        patched.setattr(here.data_path, "put", refuse)
+        patched.setattr(here.data_path.steering, "put", refuse)
         error, details = refused(lambda s: s.Apply(web()), here)
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "Cannot allocate memory" in error.details()
     assert "tried again" in details["Help"].links[0].description
-    here.run(here.gateway.catch_up)
-    assert [p.service.name for p in here.data_path.services.values()] == ["web"]
+    here.run(here.writer.catch_up)
+    assert [p.service.name for p in here.data_path.steering.services.values()] == ["web"]
 
 
 def test_an_interface_that_is_refused_is_not_remembered(here: Here) -> None:
-    here.data_path.broken = True
+    here.data_path.calls.broken = True
     error, _ = refused(lambda s: s.Attach(pb.AttachRequest(interface="lo")), here)
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert here.store.attachments() == {}
@@ -309,7 +309,7 @@ def test_a_bug_in_a_stream_is_told_without_its_inside(
     async def broken(revision: int) -> None:
         raise ZeroDivisionError("the secret")
 
-    monkeypatch.setattr(here.gateway, "watch", broken)
+    monkeypatch.setattr(here.writer, "watch", broken)
     with pytest.raises(grpc.RpcError) as caught:
         next(here.stub.Watch(pb.WatchRequest()))
     assert caught.value.code() is grpc.StatusCode.INTERNAL

@@ -98,7 +98,7 @@ def test_each_field_of_a_backend_can_be_updated(here: Here, field: str, value: A
     assert getattr(changed, field) == value
     stored = here.store.load().backend("web", "b1")
     assert str(getattr(stored, field)) == str(value) or getattr(stored, field) == value
-    (placed,) = here.data_path.services.values()
+    (placed,) = here.data_path.steering.services.values()
     assert placed.backends[0].backend == stored
 
 
@@ -116,7 +116,7 @@ def test_each_field_of_a_service_can_be_updated(here: Here, field: str, value: A
     given = model_pb2.Service(name="web", **{field: value})
     changed = here.stub.UpdateService(pb.UpdateServiceRequest(service=given)).service
     assert getattr(changed, field) == value
-    (placed,) = here.data_path.services.values()
+    (placed,) = here.data_path.steering.services.values()
     assert placed.service == here.store.load().service("web")
 
 
@@ -134,7 +134,7 @@ def test_deleting_a_service_deletes_its_backends(here: Here) -> None:
     here.stub.Apply(web())
     here.stub.DeleteService(pb.DeleteServiceRequest(name="web"))
     assert not here.stub.ListBackends(pb.ListBackendsRequest()).backends
-    assert not here.data_path.services
+    assert not here.data_path.steering.services
     assert not here.follower.followed
     assert here.store.load().services == {}
 
@@ -142,7 +142,7 @@ def test_deleting_a_service_deletes_its_backends(here: Here) -> None:
 def test_a_deleted_backend_leaves_its_service(here: Here) -> None:
     here.stub.Apply(web())
     here.stub.DeleteBackend(pb.DeleteBackendRequest(service="web", name="b1"))
-    (placed,) = here.data_path.services.values()
+    (placed,) = here.data_path.steering.services.values()
     assert [b.backend.name for b in placed.backends] == ["b2"]
     with pytest.raises(grpc.RpcError) as caught:
         here.stub.GetBackend(pb.GetBackendRequest(service="web", name="b1"))
@@ -159,7 +159,7 @@ def test_a_number_given_out_anew_starts_with_counters_at_zero(here: Here) -> Non
 
 def test_validate_only_answers_the_same_and_changes_nothing(here: Here) -> None:
     here.stub.Apply(web())
-    before = here.gateway.state
+    before = here.state
     here.data_path.calls.clear()
     made = here.stub.CreateService(
         pb.CreateServiceRequest(service=service("new", port=1), validate_only=True)
@@ -179,7 +179,7 @@ def test_validate_only_answers_the_same_and_changes_nothing(here: Here) -> None:
     assert eased.backend.weight == 1
     here.stub.DeleteBackend(pb.DeleteBackendRequest(service="web", name="b1", validate_only=True))
     here.stub.DeleteService(pb.DeleteServiceRequest(name="web", validate_only=True))
-    assert here.gateway.state is before
+    assert here.state is before
     assert here.store.load() == before
     assert here.data_path.calls == []
 

@@ -32,13 +32,13 @@ def test_stats_name_what_is_counted(here: Here) -> None:
     stats = here.stub.GetStats(pb.GetStatsRequest())
     assert [(c.verdict, c.packets, c.bytes) for c in stats.gateway] == [("not_service", 7, 700)]
     assert [s.service for s in stats.services] == ["api", "web"]
-    index = here.gateway.state.placement.services.taken["web"].number
+    index = here.state.placement.services.taken["web"].number
     of_web = stats.services[1]
     # Verdicts that never came are left out.
     assert [(c.verdict, c.packets) for c in of_web.verdicts] == [("echo", index)]
     shares = {b.backend: b.ring_share for b in of_web.backends}
     assert shares == {"b1": 0.75, "b2": 0.25, "gone": 0.0, "low": 0.0}
-    number = here.gateway.state.placement.backends.taken["web", "b2"].number
+    number = here.state.placement.backends.taken["web", "b2"].number
     second = of_web.backends[1]
     assert second.known_flows == number
     assert [(c.verdict, c.packets, c.bytes) for c in second.verdicts] == [
@@ -80,7 +80,7 @@ def test_attach_and_detach(here: Here, mode: pb.XdpMode, asked: str, got: str) -
     assert ("attach", "lo", asked) in here.data_path.calls
     assert here.store.attachments() == {"lo": (True, asked)}
     here.stub.Detach(pb.DetachRequest(interface="lo"))
-    assert not here.data_path.attachments()
+    assert not here.data_path.interfaces.attachments()
     assert here.store.attachments() == {"lo": (False, asked)}
 
 

@@ -103,32 +103,32 @@ def test_a_watcher_that_lags_is_dropped(here: Here, monkeypatch: pytest.MonkeyPa
     with watching(here) as stream:
         # Within one turn of the event loop, so that none of it can be sent meanwhile.
         def publish() -> None:
-            here.gateway.hub.publish(batch)
-            here.gateway.hub.publish(batch)
+            here.writer.hub.publish(batch)
+            here.writer.hub.publish(batch)
 
         here.run(publish)
         with pytest.raises(grpc.RpcError) as caught:
             for _ in stream:
                 pass
-        assert len(here.gateway.hub) == 0
+        assert len(here.writer.hub) == 0
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert details_of(caught.value)["ErrorInfo"].reason == "WATCHER_LAGS"
 
 
 def test_a_watcher_that_goes_is_forgotten(here: Here) -> None:
     with watching(here):
-        assert len(here.gateway.hub) == 1
+        assert len(here.writer.hub) == 1
     here.stub.Apply(web())
     for _ in range(1000):
-        if len(here.gateway.hub) == 0:
+        if len(here.writer.hub) == 0:
             break
         here.stub.GetStatus(pb.GetStatusRequest())
-    assert len(here.gateway.hub) == 0
+    assert len(here.writer.hub) == 0
 
 
 def test_the_end_of_the_daemon_ends_the_watch(here: Here) -> None:
     with watching(here) as stream:
-        here.run(here.gateway.hub.close)
+        here.run(here.writer.hub.close)
         with pytest.raises(grpc.RpcError) as caught:
             next(stream)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -144,12 +144,12 @@ def test_a_refused_write_is_no_event(here: Here) -> None:
 
 
 def test_a_write_that_the_data_path_refused_is_an_event(here: Here) -> None:
-    here.data_path.broken = True
+    here.data_path.calls.broken = True
     with watching(here) as stream:
         with pytest.raises(grpc.RpcError):
             here.stub.Apply(pb.ApplyRequest(services=[service()]))
         assert take(stream, 1) == [(2, ("created", "web"))]
-        here.data_path.broken = False
+        here.data_path.calls.broken = False
 
 
 def test_state_of_a_backend_is_told(here: Here) -> None:

@@ -26,7 +26,7 @@ def hops_in_data_path(here: Here) -> dict[str, bool]:
     """By backend's name, whether the data path has a next hop."""
     return {
         b.backend.name: b.next_hop is not None
-        for placed in here.data_path.services.values()
+        for placed in here.data_path.steering.services.values()
         for b in placed.backends
     }
 
@@ -34,7 +34,7 @@ def hops_in_data_path(here: Here) -> dict[str, bool]:
 def mtus_in_data_path(here: Here) -> dict[str, int]:
     return {
         b.backend.name: b.next_hop.mtu
-        for placed in here.data_path.services.values()
+        for placed in here.data_path.steering.services.values()
         for b in placed.backends
         if b.next_hop is not None
     }
@@ -64,21 +64,21 @@ def too_big(**changed: Any) -> TooBig:
 
 @contextlib.contextmanager
 def held(here: Here, call: str) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Every `call` of the data path sets the first event and waits for the second."""
+    """Every `call` of steering sets the first event and waits for the second."""
     begun, go_on = threading.Event(), threading.Event()
-    real = getattr(here.data_path, call)
+    real = getattr(here.data_path.steering, call)
 
     def waiting(*arguments: object) -> object:
         begun.set()
         assert go_on.wait(10)
         return real(*arguments)
 
-    setattr(here.data_path, call, waiting)
+    setattr(here.data_path.steering, call, waiting)
     try:
         yield begun, go_on
     finally:
         go_on.set()
-        delattr(here.data_path, call)
+        delattr(here.data_path.steering, call)
 
 
 def test_the_addresses_of_backends_are_followed(here: Here) -> None:
@@ -140,14 +140,14 @@ def test_an_unknown_next_hop_is_a_problem_and_a_warning(
         "10.99.0.1 does not answer ARP on eth9",
     )
     assert hops_in_data_path(here)["far"] is False
-    here.run(here.gateway.hops.warn_of_new)
+    here.run(here.hops.warn_of_new)
     assert "no next hop for backends at 10.99.0.1" in caplog.text
 
 
 def test_the_log_of_many_is_short(here: Here, caplog: pytest.LogCaptureFixture) -> None:
     many = [backend(f"f{i}", address=f"10.99.0.{i + 1}") for i in range(13)]
     here.stub.Apply(pb.ApplyRequest(services=[service()], backends=many))
-    here.run(here.gateway.hops.warn_of_new)
+    here.run(here.hops.warn_of_new)
     assert caplog.text.count("no next hop for backends at") == 10
     assert "and 3 more addresses" in caplog.text
 
@@ -170,13 +170,13 @@ def test_a_data_path_that_fails_meanwhile_is_tried_again(
 ) -> None:
     here.stub.Apply(web())
     with watching(here) as stream:
-        here.data_path.broken = True
+        here.data_path.calls.broken = True
         here.run(lambda: here.follower.move(FIRST))
-        here.run(lambda: here.gateway.exclusively(lambda: None))  # that was tried
+        here.run(lambda: here.writer.exclusively(lambda: None))  # that was tried
         assert "on fire" in caplog.text
         assert hop_of(here, "b1").resolved
-        here.data_path.broken = False
-        here.run(here.gateway.catch_up)
+        here.data_path.calls.broken = False
+        here.run(here.writer.catch_up)
         assert hops_in_data_path(here) == {"b1": False, "b2": True}
         assert not next(stream).change.backend_after.next_hop.resolved
         assert not hop_of(here, "b1").resolved
@@ -189,7 +189,7 @@ def test_a_next_hop_is_told_only_when_the_data_path_has_it(here: Here) -> None:
         assert begun.wait(10)
         assert hop_of(here, "b1").resolved
         go_on.set()
-        here.run(lambda: here.gateway.exclusively(lambda: None))
+        here.run(lambda: here.writer.exclusively(lambda: None))
         assert not hop_of(here, "b1").resolved
     with held(here, "put") as (begun, go_on):
         created = here.stub.CreateBackend.future(
@@ -223,9 +223,9 @@ def test_an_mtu_that_a_router_tells_is_kept_for_ten_minutes(
         here.now += 300
         here.run(lambda: here.gateway.on_too_big([too_big(mtu=1400), too_big(mtu=1450)]))
         here.now += 299
-        here.run(here.gateway.hops.widen)
+        here.run(here.hops.widen)
         here.now += 1
-        here.run(here.gateway.hops.widen)
+        here.run(here.hops.widen)
         assert next(stream).change.backend_after.next_hop.mtu == 1500
     assert mtus_in_data_path(here) == {"b1": 1500, "b2": 1500}
     assert "next hop of 10.0.0.1 is 02:00:00:00:00:01 on lo, MTU 1500" in caplog.text
@@ -247,7 +247,7 @@ def test_an_error_about_another_packet_is_not_believed(
 ) -> None:
     here.stub.Apply(web())
     here.run(lambda: here.gateway.on_too_big([too_big(**forged)]))
-    here.run(lambda: here.gateway.exclusively(lambda: None))
+    here.run(lambda: here.writer.exclusively(lambda: None))
     assert mtus_in_data_path(here) == {"b1": 1500, "b2": 1500}
 
 
@@ -256,14 +256,14 @@ def test_an_error_about_gue_quotes_the_backends_port(here: Here, port: int, mtu:
     gue = backend(mode=model_pb2.MODE_GUE, gue_port=6635)
     here.stub.Apply(pb.ApplyRequest(services=[service()], backends=[gue]))
     here.run(lambda: here.gateway.on_too_big([too_big(protocol=17, port=port)]))
-    here.run(lambda: here.gateway.exclusively(lambda: None))
+    here.run(lambda: here.writer.exclusively(lambda: None))
     assert mtus_in_data_path(here) == {"b1": mtu}
 
 
 def test_what_was_learned_of_a_backend_that_is_gone_is_forgotten(here: Here) -> None:
     here.stub.Apply(web())
     here.run(lambda: here.gateway.on_too_big([too_big()]))
-    here.run(lambda: here.gateway.exclusively(lambda: None))
+    here.run(lambda: here.writer.exclusively(lambda: None))
     assert mtus_in_data_path(here)["b1"] == 1400
     here.stub.DeleteBackend(pb.DeleteBackendRequest(service="web", name="b1"))
     here.stub.CreateBackend(pb.CreateBackendRequest(backend=backend()))

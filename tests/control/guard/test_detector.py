@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from accel.control.guard import detector
 from accel.control.guard.detector import Alarm, Thresholds, step, thresholds_of
-from accel.control.guard.monitor import Attack, Attacks
+from accel.control.guard.monitor import Attacks
 from accel.control.guard.rates import SHORT, GuardRates
+from accel.control.report.watch import Attack
 from accel.datapath.guard.counts import Counted
 from accel.model.guard import Guard, Policy
 from tests.support.daemon.objects_of_guards import placed

@@ -24,7 +24,7 @@ class Maps:
         self.adopted = adopted
         self.given: list[GuardKeys] = []
 
-    def set_guard_keys(self, keys: GuardKeys) -> None:
+    def set_keys(self, keys: GuardKeys) -> None:
         self.given.append(keys)
 
 
@@ -32,7 +32,7 @@ def test_keys_are_given_once_in_a_period() -> None:
     times = [600.0, 630.0, 659.9, 660.0, 719.0, 3600.0, 3590.0]
     ring, maps = KeyRing(SECRET, period=60, clock=iter(times).__next__), Maps()
     for _ in times:
-        ring.roll(maps)  # type: ignore[arg-type]
+        ring.roll(maps)
     assert [keys.generation for keys in maps.given] == [10, 11, 60, 59]
 
 
@@ -42,13 +42,13 @@ def test_an_adopted_data_path_keeps_its_keys_until_backends_are_back(
 ) -> None:
     now = 600.0
     ring, maps = KeyRing(SECRET, period=60, clock=lambda: now), Maps(adopted=adopted)
-    ring.begin(maps)  # type: ignore[arg-type]
+    ring.begin(maps)
     for now in (660.0, 720.0):
         if now == 720.0:
             ring.serve()
-        ring.roll(maps)  # type: ignore[arg-type]
+        ring.roll(maps)
     now = 720.0 + RECONNECT
-    ring.roll(maps)  # type: ignore[arg-type]
+    ring.roll(maps)
     assert [keys.generation for keys in maps.given] == given
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from accel.control.api import translate
-from accel.control.guard import ticker
+from accel.control.gateway import ticker
 from accel.datapath.encode import address_bytes
 from accel.datapath.guard.actions import Level, Rule
 from accel.datapath.guard.counts import Counted
@@ -31,7 +31,7 @@ class Driver:
     def __init__(self, here: Here) -> None:
         self.here = here
         self.stub = guard_pb2_grpc.GuardServiceStub(here.channel)
-        self.counted = here.data_path.counted.setdefault(1, dict.fromkeys(Counted, 0))
+        self.counted = here.data_path.guards.counted.setdefault(1, dict.fromkeys(Counted, 0))
 
     def guard(self, **fields: Any) -> model_pb2.Service:
         request = pb.UpdateServiceRequest(
@@ -47,9 +47,9 @@ class Driver:
             self.here.now += 0.1
             for name, rate in rates.items():
                 self.counted[Counted[name]] += int(rate / 10)
-            attacks = self.here.gateway.guards.count()
-            self.here.gateway._tell_attacks(attacks)
-            self.here.gateway.guards.settle()
+            attacks = self.here.guard.guards.count()
+            self.here.guard._tell(attacks)
+            self.here.guard.guards.settle()
             found.extend(attacks)
 
         for _ in range(round(10 * seconds)):
@@ -59,7 +59,7 @@ class Driver:
     @property
     def levels(self) -> tuple[Level, Level]:
         """Of SYNs and of strays."""
-        stance = self.here.data_path.stances[1]
+        stance = self.here.data_path.guards.stances[1]
         return stance.levels[Rule.SYN], stance.levels[Rule.UNKNOWN]
 
     def status(self, service: str = "web") -> Any:
@@ -87,7 +87,7 @@ def test_a_guard_is_off_by_default_and_what_is_set_stays(driver: Driver) -> None
     assert found.syn_rate.level == model_pb2.GUARD_LEVEL_ATTACK
     assert found.syn_rate.source.per_second == 7
     assert driver.guard(on_rate=0).guard.on_rate == 0
-    assert driver.here.data_path.stances[1].mode is GuardMode.RETRANSMIT
+    assert driver.here.data_path.guards.stances[1].mode is GuardMode.RETRANSMIT
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_status_of_all_and_of_one_that_is_not_there(driver: Driver) -> None:
 
 
 def test_a_service_that_is_on_its_way_to_the_data_path_stands_still(driver: Driver) -> None:
-    guards = driver.here.gateway.guards
+    guards = driver.here.guard.guards
     found = driver.here.run(
         lambda: guards.standing(7, translate.service_of(service("new"), "", translate.Addresses()))
     )
@@ -204,8 +204,8 @@ def test_samples_and_sources(driver: Driver) -> None:
     taken["source_port"], taken["destination_port"] = 40_000, 443
     taken["service"], taken["verdict"], taken["count"] = (1, 1, 77), Verdict["CHALLENGED"], 2048
     taken["tcp_flags"], taken["protocol"], taken["length"] = 2, 6, 60
-    driver.here.data_path.samples = taken
-    driver.here.run(driver.here.gateway.samples.tick)
+    driver.here.data_path.guards.samples = taken
+    driver.here.run(driver.here.guard.samples.tick)
     driver.here.now += 1
     request = guard_pb2.ListGuardSamplesRequest(service="web", limit=1)
     (sample,) = driver.stub.ListGuardSamples(request).samples
@@ -225,6 +225,6 @@ def test_samples_and_sources(driver: Driver) -> None:
 def test_what_was_learned_is_stored(driver: Driver) -> None:
     driver.guard(policy=model_pb2.GUARD_POLICY_MONITOR)
     driver.pass_time(3, SYN=4000, NEW=4000)
-    driver.here.gateway._ticker.save()
+    driver.here.guard.save()
     learned = driver.here.run(driver.here.store.quiet_rates)
     assert learned == {"web": pytest.approx(8_000)}

@@ -26,7 +26,7 @@ from accel.model.backend import Backend
 from accel.model.placement import Limits
 from accel.model.service import Protocol, Service
 from accel.v1 import hint_pb2 as pb
-from tests.support.daemon.fakes import FakeHints
+from tests.support.daemon.fake_hints import FakeHints
 from tests.support.daemon.hinted import hint, key
 
 LIMITS = Limits(services=4, backends=8, hints=32)
@@ -98,7 +98,7 @@ class Daemon:
         self.now += seconds
         self.maps.now = self.now
         for _ in range(8):
-            self.maps.pushed.table.sweep(self.now)
+            self.maps.sweep()
         self.book._expire()
 
     def seen(self) -> dict[str, tuple[str, int]]:

@@ -43,8 +43,8 @@ def placed(here: Here) -> Here:
 
 def kinds(here: Here) -> Kind:
     """What the data path looks for, of service web."""
-    index = here.gateway.state.placement.services.taken["web"].number
-    return here.data_path.uses.get(index, UNUSED).kinds
+    index = here.state.placement.services.taken["web"].number
+    return here.data_path.hint_settings.uses.get(index, UNUSED).kinds
 
 
 def test_what_is_set_is_listed_and_looked_for(placed: Here) -> None:

@@ -61,8 +61,8 @@ def test_a_restart_keeps_them_with_the_time_that_they_had_left(placed: Here) -> 
     for keep_maps in (True, False):
         placed.restart(keep_maps=keep_maps)
         assert sorted(everything(placed), key=lambda h: h.client) == before
-        index = placed.gateway.state.placement.services.taken["web"].number
-        assert placed.data_path.uses[index].kinds == Kind.PUSHED | Kind.PREFIX
+        index = placed.state.placement.services.taken["web"].number
+        assert placed.data_path.hint_settings.uses[index].kinds == Kind.PUSHED | Kind.PREFIX
     placed.restart(keep_maps=False, seconds=30)
     assert left(placed) == {"10.0.0.1": HOUR - 50, "2001:db8::1": HOUR - 50, "10.1.0.0/16": 20}
 
@@ -81,7 +81,7 @@ def test_what_was_used_is_known_without_a_last_word(
     """The log is written anew now and then; the daemon is killed after that."""
     apply(placed, hint("10.0.0.1", lifetime={"seconds": 50}))
     use(placed, 100)
-    placed.gateway.hints._due = 0
+    placed.hints.book._due = 0
     pass_by(placed, 0)
     monkeypatch.setattr(service.HintBook, "_compact", _nothing)
     placed.restart(keep_maps=False)
@@ -105,7 +105,7 @@ def test_a_table_that_is_adopted_is_what_is_stored(placed: Here) -> None:
     missing = maps.pushed.keys.of_service(1, *halves(ip_address("10.0.0.2")))
     table.clear(table.find_places(missing))
     maps.prefixes[bytes(24)] = bytes(16)
-    placed.gateway.hints._store.entries = 0  # nothing to say at the end, as if it were killed
+    placed.hints.book._store.entries = 0  # nothing to say at the end, as if it were killed
     placed.restart(keep_maps=True)
     assert left(placed) == {"10.0.0.1": 77, "10.0.0.2": HOUR, "10.1.0.0/16": HOUR}
     assert len(maps.prefixes) == 1
@@ -118,27 +118,27 @@ def test_hints_of_what_was_deleted_do_not_come_back(placed: Here) -> None:
     delete = gateway_pb2.DeleteBackendRequest(service="web", name="b1")
     placed.stub.DeleteBackend(delete)
     placed.stub.CreateBackend(gateway_pb2.CreateBackendRequest(backend=backend()))
-    placed.gateway.hints._store.entries = 0
+    placed.hints.book._store.entries = 0
     placed.restart(keep_maps=False)
     assert listed(placed) == {"10.0.0.2": "b2"}
     # As if the file were of a daemon that did not say what it deleted.
     apply(placed, hint("10.0.0.9"))
-    placed.gateway.hints._store.entries = 0
+    placed.hints.book._store.entries = 0
     placed.restart(keep_maps=False)
     placed.stub.DeleteBackend(delete)
     with sqlite3.connect(placed.folder / "state.db") as db:
         db.execute("DELETE FROM hint_log WHERE said = 2")
-    placed.gateway.hints._store.entries = 0
+    placed.hints.book._store.entries = 0
     placed.restart(keep_maps=False)
     placed.stub.CreateBackend(gateway_pb2.CreateBackendRequest(backend=backend()))
-    placed.gateway.hints._store.entries = 0
+    placed.hints.book._store.entries = 0
     placed.restart(keep_maps=False)
     assert listed(placed) == {"10.0.0.2": "b2"}
 
 
 def test_a_log_that_is_long_is_written_anew(placed: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "SLACK", 20)
-    store = placed.gateway.hints._store
+    store = placed.hints.book._store
     clients = [f"10.0.0.{n}" for n in range(10)]
     for backend_name in ("b1", "b2", "b1", "b2"):
         apply(placed, batch(clients, backend_name))

@@ -39,8 +39,8 @@ def test_what_ends_goes(placed: Here) -> None:
     assert stub(placed).ListHints(pb.ListHintsRequest()).count == 2
     pass_by(placed, HOUR)
     assert listed(placed) == {}
-    index = placed.gateway.state.placement.services.taken["web"].number
-    assert placed.data_path.uses[index].kinds == Kind(0)
+    index = placed.state.placement.services.taken["web"].number
+    assert placed.data_path.hint_settings.uses[index].kinds == Kind(0)
     assert apply(placed, batch(f"10.3.0.{n}" for n in range(64))).set == 64
 
 
@@ -92,7 +92,7 @@ def test_watchers_are_told(placed: Here) -> None:
     assert seen.next() == ("removed", ["10.0.0.3"])
     assert seen.next() == ("removed", ["10.1.0.0/16"])
     assert of_api.next() == ("set", ["10.0.0.4"])
-    placed.run(placed.gateway.hints.hub.close)
+    placed.run(placed.hints.book.hub.close)
     with pytest.raises(grpc.RpcError) as caught:
         of_api.next()
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -104,10 +104,8 @@ def test_a_watcher_that_lags_is_dropped(placed: Here, monkeypatch: pytest.Monkey
 
     def flood() -> None:
         # In the loop, and so before the stream can send any of it.
-        hub = placed.gateway.hints.hub
-        shown = placed.gateway.hints._ledger.held.shown(
-            placed.gateway.hints._ledger.held.places(), ()
-        )
+        hub = placed.hints.book.hub
+        shown = placed.hints.book._ledger.held.shown(placed.hints.book._ledger.held.places(), ())
         for _ in range(3):
             hub.publish([watch.News(what=watch.What.SET, hints=shown)])
 
@@ -117,4 +115,4 @@ def test_a_watcher_that_lags_is_dropped(placed: Here, monkeypatch: pytest.Monkey
     with pytest.raises(grpc.RpcError) as caught:
         list(seen.stream)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert len(placed.gateway.hints.hub) == 0
+    assert len(placed.hints.book.hub) == 0

@@ -55,7 +55,7 @@ class Reported:
 
         def tick() -> None:
             self.here.data_path.hints.samples = np.concatenate(made)
-            self.here.gateway.reports.tick()
+            self.here.hints.reports.tick()
 
         self.here.run(tick)
 

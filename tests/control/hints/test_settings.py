@@ -59,10 +59,10 @@ def test_what_is_not_given_has_its_default_and_stays_in_an_update(here: Here) ->
     assert (made.affinity, made.holdout, made.shard) == (model_pb2.AFFINITY_CLIENT, 0, shard)
     made = update(here, warm=False)
     assert (made.warm, made.learn) == (False, model_pb2.LEARN_ALL)
-    hints = here.gateway.state.services["web"].hints
+    hints = here.state.services["web"].hints
     assert (hints.affinity, hints.learn) == (Affinity.CLIENT, Learn.ALL)
     assert hints.shard == Shard(key=ShardKey.SOURCE, size=3)
-    assert here.data_path.uses[1] == HintUse(hints=hints)
+    assert here.data_path.hint_settings.uses[1] == HintUse(hints=hints)
     assert here.store.load().services["web"].hints == hints
 
 
@@ -72,7 +72,7 @@ def test_forms_and_ids_are_replaced_as_a_whole_where_they_are_set(here: Here) ->
         pb.CreateBackendRequest(backend=backend(server_ids=ids((2, b"\x0a\x0b"))))
     ).backend
     assert made.server_ids == ids((2, b"\x0a\x0b"))
-    assert here.gateway.state.services["web"].hints.quic == (
+    assert here.state.services["web"].hints.quic == (
         QuicId(rotation=2, server_id_length=2, nonce_length=6),
     )
     ident = ServerId(rotation=2, id=b"\x0a\x0b")
@@ -90,7 +90,7 @@ def test_forms_and_ids_are_replaced_as_a_whole_where_they_are_set(here: Here) ->
     assert not gone.HasField("server_ids")
     assert here.data_path.hints.server_ids == {}
     assert not update(here, quic=model_pb2.QuicIds()).quic.forms
-    assert here.data_path.uses[1] == UNUSED
+    assert here.data_path.hint_settings.uses[1] == UNUSED
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_what_is_wrong_is_refused_and_changes_nothing(
     here: Here, fields: dict[str, Any], says: str
 ) -> None:
     here.stub.Apply(web())
-    before = here.gateway.state
+    before = here.state
     assert refusal(lambda: update(here, **fields)).startswith(says)
-    assert here.gateway.state is before
+    assert here.state is before
 
 
 def test_a_server_id_that_does_not_fit_is_refused(here: Here) -> None:
@@ -134,19 +134,19 @@ def test_a_server_id_that_does_not_fit_is_refused(here: Here) -> None:
         ((2, b"ab"), "backend.server_ids.2: 6162 is the id of backend 'b1' already"),
     ):
         assert refusal(lambda of=of: create("b2", of)).startswith(says)  # type: ignore[misc]
-    assert list(here.gateway.state.backends["web"]) == ["b1"]
+    assert list(here.state.backends["web"]) == ["b1"]
 
 
 def test_kinds_are_looked_for_while_there_are_hints_of_them(here: Here) -> None:
     here.stub.Apply(web())
-    hinting = here.gateway.hinting
-    assert here.data_path.uses.get(1, UNUSED).idle
+    hinting = here.hints.hinting
+    assert here.data_path.hint_settings.uses.get(1, UNUSED).idle
     assert here.run(lambda: hinting.ask(1, Kind.PUSHED | Kind.PREFIX)) == 1
-    assert here.data_path.uses[1].kinds == Kind.PUSHED | Kind.PREFIX
+    assert here.data_path.hint_settings.uses[1].kinds == Kind.PUSHED | Kind.PREFIX
     update(here, warm=True)
-    assert here.data_path.uses[1].kinds == Kind.PUSHED | Kind.PREFIX | Kind.WARM
+    assert here.data_path.hint_settings.uses[1].kinds == Kind.PUSHED | Kind.PREFIX | Kind.WARM
     assert here.run(lambda: hinting.ask(1, NOTHING)) == 1
-    assert here.data_path.uses[1].kinds == Kind.WARM
+    assert here.data_path.hint_settings.uses[1].kinds == Kind.WARM
     assert here.run(lambda: hinting.ask(1, NOTHING)) == 0
     here.run(lambda: hinting.ask(1, Kind.PUSHED))
     here.stub.DeleteService(pb.DeleteServiceRequest(name="web"))
@@ -157,14 +157,14 @@ def test_kinds_are_looked_for_while_there_are_hints_of_them(here: Here) -> None:
 def test_what_failed_is_made_up_for(here: Here) -> None:
     """A data path that refuses gets all of it with the next sync."""
     here.stub.CreateService(pb.CreateServiceRequest(service=service(protocol=UDP, hints=QUIC)))
-    here.data_path.broken = True
+    here.data_path.calls.broken = True
     with pytest.raises(grpc.RpcError):
         here.stub.CreateBackend(
             pb.CreateBackendRequest(backend=backend(server_ids=ids((2, b"ab"))))
         )
     assert here.data_path.hints.server_ids == {}
-    here.data_path.broken = False
-    here.data_path.uses.clear()
-    here.run(here.gateway.catch_up)
+    here.data_path.calls.broken = False
+    here.data_path.hint_settings.uses.clear()
+    here.run(here.writer.catch_up)
     assert here.data_path.hints.server_ids == {1: {ServerId(rotation=2, id=b"ab"): 1}}
-    assert here.data_path.uses[1].kinds == Kind.CID
+    assert here.data_path.hint_settings.uses[1].kinds == Kind.CID

@@ -42,7 +42,7 @@ def test_a_shard_is_set_and_taken_away(here: Here, calls: Any) -> None:
     use(here, holdout=7)
     made = calls.SetShard(shard(model_pb2.SHARD_KEY_SOURCE, 3)).service
     assert (made.hints.shard.size, made.hints.holdout, made.revision) == (3, 7, here.revision)
-    assert here.data_path.uses[1].hints.shard == Shard(key=ShardKey.SOURCE, size=3)
+    assert here.data_path.hint_settings.uses[1].hints.shard == Shard(key=ShardKey.SOURCE, size=3)
     revision = here.revision
     again = calls.SetShard(shard(model_pb2.SHARD_KEY_SOURCE, 3)).service
     assert (again, here.revision) == (made, revision)
@@ -51,7 +51,7 @@ def test_a_shard_is_set_and_taken_away(here: Here, calls: Any) -> None:
     assert here.revision == revision
     gone = calls.SetShard(shard(model_pb2.SHARD_KEY_NONE, 9, expected_revision=revision)).service
     assert gone.hints.shard == model_pb2.Shard(key=model_pb2.SHARD_KEY_NONE)
-    assert here.gateway.state.services["web"].hints.shard == Shard()
+    assert here.state.services["web"].hints.shard == Shard()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_shard_is_set_and_taken_away(here: Here, calls: Any) -> None:
 def test_a_wrong_shard_is_refused(
     here: Here, calls: Any, request_: hint_pb2.SetShardRequest, code: str, says: str
 ) -> None:
-    before = here.gateway.state
+    before = here.state
     with pytest.raises(grpc.RpcError) as caught:
         calls.SetShard(request_)
     assert caught.value.code().name == code
@@ -83,7 +83,7 @@ def test_a_wrong_shard_is_refused(
         assert f"{violation.field}: {violation.description}".startswith(says)
     else:
         assert says in caught.value.details()
-    assert here.gateway.state is before
+    assert here.state is before
 
 
 def test_stats_are_of_those_that_have_hints(here: Here, calls: Any) -> None:
@@ -139,7 +139,7 @@ def explain(here: Here, hint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.usefixtures("calls")
 def test_explain_tells_the_candidates(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    slot = here.gateway.state.placement.backends.taken["web", "b2"]
+    slot = here.state.placement.backends.taken["web", "b2"]
     here.data_path.hints.known[1, parse_address(CLIENT, "")] = [
         candidate(Kind.PUSHED, slot.number, Refusal.OVERFLOW, slot.generation),
         candidate(Kind.PREFIX, slot.number, Refusal.STALE, slot.generation + 1),

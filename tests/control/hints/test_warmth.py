@@ -49,7 +49,7 @@ def report(service: str, **budgets: int) -> Any:
 
 
 def numbers(here: Here, service: str) -> dict[str, int]:
-    taken = here.gateway.state.placement.backends.taken
+    taken = here.state.placement.backends.taken
     return {name: slot.number for (of, name), slot in taken.items() if of == service}
 
 

@@ -276,10 +276,10 @@ def test_what_expires_goes(here: Here) -> None:
 
 def test_guards_go_by_prefixes_while_there_are_any(here: Here) -> None:
     here.stub.CreateService(gateway_pb2.CreateServiceRequest(service=service()))
-    (index,) = here.data_path.services
+    (index,) = here.data_path.steering.services
 
     def level() -> Level:
-        stance = here.data_path.stances.get(index)
+        stance = here.data_path.guards.stances.get(index)
         return stance.levels.get(Rule.PREFIX, Level.OFF) if stance else Level.OFF
 
     assert level() is Level.OFF

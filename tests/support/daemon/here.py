@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,31 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from accel.control.api import server
-from accel.control.gateway.gateway import Gateway
+from accel.control.guard.part import GuardPart
+from accel.control.hints.part import HintsPart
 from accel.control.hints.pushed.put_plan import Quotas
+from accel.control.state.state import State
 from accel.control.store.database import Store
+from accel.control.wiring import PARTS, Maker, Settings, wire
 from accel.model.address import Address
 from accel.model.placement import Limits
 from accel.v1 import gateway_pb2_grpc
 from tests.support.daemon.acceld import channel_to
-from tests.support.daemon.fakes import FakeDataPath, FakeFollower
+from tests.support.daemon.fake_follower import FakeFollower
+from tests.support.daemon.fakes import FakeDataPath
 
 
 class Here:
     """A gateway served by a thread of the test's own process, so that one can look inside."""
 
-    def __init__(self, folder: Path, limits: Limits, quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: Limits,
+        quotas: Quotas | None = None,
+        *,
+        parts: Sequence[Maker] = PARTS,
+    ) -> None:
         self.folder = folder
         self.data_path = FakeDataPath(None, limits)
         self.now = 1000.0
@@ -36,7 +47,8 @@ class Here:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.socket = folder / "accel.sock"
-        self._quotas = quotas
+        self._quotas = quotas or Quotas()
+        self._parts = parts
         self.run(self._start)
         self.channel = channel_to(self.socket)
         self.stub = gateway_pb2_grpc.GatewayServiceStub(self.channel)
@@ -55,20 +67,23 @@ class Here:
             self.follower = FakeFollower(changed)
             return self.follower
 
-        self.gateway = Gateway(
+        self.gateway, serves = wire(
             store=self.store,
             data_path=self.data_path,
             make_follower=make_follower,
-            clock=lambda: self.now,
-            wall=lambda: self.wall,
-            quotas=self._quotas,
+            settings=Settings(clock=lambda: self.now, wall=lambda: self.wall, quotas=self._quotas),
+            parts=self._parts,
         )
+        self.writer = self.gateway.writer
+        self.hops = self.writer.hops
+        self.guard = self.gateway.part(GuardPart)
+        self.hints = self.gateway.part(HintsPart)
         await self.gateway.start()
-        self._server = await server.start(self.gateway, self.socket)
+        self._server = await server.start(serves, self.socket)
+        self.gateway.serving()
 
     async def _stop(self) -> None:
-        self.gateway.hub.close()
-        self.gateway.hints.hub.close()
+        self.gateway.closing()
         await self._server.stop(1)
         await self.gateway.stop()
 
@@ -94,8 +109,12 @@ class Here:
         self.store.close()
 
     @property
+    def state(self) -> State:
+        return self.writer.state
+
+    @property
     def revision(self) -> int:
-        return self.gateway.state.revision
+        return self.state.revision
 
 
 def details_of(error: grpc.RpcError) -> dict[str, Any]:

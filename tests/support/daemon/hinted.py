@@ -91,8 +91,8 @@ def pass_by(here: Here, seconds: int) -> None:
 
     async def ticks() -> None:
         for _ in range(8):
-            await here.gateway.exclusively(here.data_path.tick)
-            await here.gateway.hints.second()
+            await here.writer.exclusively(here.data_path.steering.second)
+            await here.hints.book.second()
 
     here.run(ticks)
 

@@ -54,7 +54,7 @@ class Use:
     use: HintUse
 
     def happen(self, rig: Rig, model: HintModel) -> None:
-        rig.datapath.set_hints({self.index: self.use})
+        rig.datapath.hint_settings.set({self.index: self.use})
         model.use(self.index, self.use.hints, self.use.there)
 
 
@@ -128,7 +128,7 @@ class Second:
 
     def happen(self, rig: Rig, model: HintModel) -> None:
         hints = rig.datapath.hints
-        hints.second(rig.datapath._services)
+        hints.second(rig.datapath.entries.placed)
         for _ in range(SWEEPS):
             hints.pushed.table.sweep(hints.now())
         model.second()

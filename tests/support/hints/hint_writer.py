@@ -58,7 +58,7 @@ class HintWriter:
 
     def remove(self, index: int, clients: Iterable[Address | Network]) -> int:
         """How many of these clients and prefixes had a hint."""
-        service = self._datapath._services[index].service.name
+        service = self._datapath.entries.placed[index].service.name
         keys = [pb.HintKey(service=service, client=str(client)) for client in clients]
         return self.apply(pb.ApplyHintsRequest(remove=keys))
 
@@ -66,7 +66,9 @@ class HintWriter:
         """How many entries were set, and hints removed. Raises Refused."""
         refusals, done = Refusals(), 0
         caller = (self._ledger.held.callers.number(CALLER), CALLER)
-        for step in Reader(state_of(self._datapath._services.values()), refusals).read(request):
+        for step in Reader(state_of(self._datapath.entries.placed.values()), refusals).read(
+            request
+        ):
             clock = Clock(now=self._datapath.hints.now(), wall=int(time.time()))
             plan = self._ledger.planner.plan(step, caller, clock, refusals)
             done += self._ledger.write(plan)
@@ -78,13 +80,17 @@ class HintWriter:
         """The fields of a Hint or a HintBatch that say where clients are to go."""
         name = next(
             b.backend.name
-            for placed in self._datapath._services.values()
+            for placed in self._datapath.entries.placed.values()
             for b in placed.backends
             if b.number == number
         )
         for field in said.keys() & {"lifetime", "longest"}:
             said[field] = {"seconds": said[field]}
-        return {"service": self._datapath._services[index].service.name, "backend": name, **said}
+        return {
+            "service": self._datapath.entries.placed[index].service.name,
+            "backend": name,
+            **said,
+        }
 
 
 def state_of(services: Iterable[PlacedService]) -> State:

@@ -70,7 +70,7 @@ class Hinted:
         """From now on hints are used so; `there` are those of PUSHED and PREFIX."""
         hints = replace(hints, **changes)  # type: ignore[arg-type]
         hints.check()
-        self.rig.datapath.set_hints({self.index: HintUse(hints=hints, there=there)})
+        self.rig.datapath.hint_settings.set({self.index: HintUse(hints=hints, there=there)})
 
     def set_ids(self, number: int, *ids: bytes, rotation: int = 0) -> None:
         """These server ids are of that backend; others are nobody's."""
@@ -106,7 +106,7 @@ class Hinted:
         return next((n for n in self.numbers if after[n] != before[n]), 0)
 
     def _packets(self) -> dict[int, int]:
-        counts = self.rig.datapath.backend_counts
+        counts = self.rig.datapath.counters.backend
         return {n: sum(packets for packets, _ in counts(n).values()) for n in self.numbers}
 
     def connect(self, client: str = CLIENT4, port: int = 40001) -> int:

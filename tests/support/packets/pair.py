@@ -178,7 +178,7 @@ class Pair:
             return f"noted: only in one of them {noted.items() ^ self.model.noted.items()}"
         if difference := self._hints():
             return difference
-        known = self._rig.datapath.known_flows()
+        known = self._rig.datapath.flows.per_backend()
         flows = {n: int(count) for n, count in enumerate(known) if count}
         if flows != self.model.flows():
             return f"flows: {flows}, but the model has {self.model.flows()}"
@@ -186,7 +186,7 @@ class Pair:
 
     def _hints(self) -> str:
         hints, model = self._rig.datapath.hints, self.model.hints
-        counted = {index: hints.counts(index) for index in self._rig.datapath._services}
+        counted = {index: hints.counts(index) for index in self._rig.datapath.entries.placed}
         outcomes = {
             (index, o.name): n for index, c in counted.items() for o, n in c.outcomes.items() if n
         }

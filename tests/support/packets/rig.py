@@ -77,7 +77,7 @@ class Rig:
         self.guard_all({})
         self.forget_hints()
         self.keys = GUARD_KEYS
-        if self.datapath.prefix_count:
+        if len(self.datapath.prefixes):
             self.list_prefixes([])
         self.forget()
 
@@ -91,11 +91,11 @@ class Rig:
 
     def _set_stances(self, stances: Mapping[int, Stance]) -> None:
         self._guarded |= set(stances)
-        self.datapath.set_stances(stances)
+        self.datapath.guards.enforce(stances)
 
     def list_prefixes(self, prefixes: Sequence[tuple[Network, bool]]) -> None:
         """These are allowed or, if so it says, denied, and no others."""
-        self.datapath.put_prefixes(Prefixes.of(prefixes), only=True)
+        self.datapath.prefixes.plan(Prefixes.of(prefixes), only=True)()
 
     def slow_down(self, factor: int) -> None:
         """All rates are so many times slower: tokens take longer than any test."""
@@ -108,7 +108,7 @@ class Rig:
         were_there = hints.active
         hints.drop(range(LIMITS.services))
         if were_there:
-            self.datapath.set_hints({})
+            self.datapath.hint_settings.set({})
             self._changed = True
         table = hints.pushed.table
         table.clear(np.arange(table.size))
@@ -126,7 +126,7 @@ class Rig:
     @keys.setter
     def keys(self, keys: GuardKeys) -> None:
         self._keys = keys
-        self.datapath.set_guard_keys(keys)
+        self.datapath.guards.set_keys(keys)
 
     def place(self) -> None:
         """Make the maps hold the world as it is now, and let the seconds after a change pass."""
@@ -139,12 +139,12 @@ class Rig:
 
     def place_all(self, services: list[PlacedService]) -> None:
         """Make the maps hold these services instead of the world's, until the next reset."""
-        self.datapath.sync(services)
+        self.datapath.steering.sync(services)
         self._changed = True
 
     def forget_former_rings(self) -> None:
         """As if the seconds after a change were over."""
-        self.datapath._rings.tick(float("inf"))
+        self.datapath.steering.rings.tick(float("inf"))
 
     def forget(self) -> None:
         """No flow, no source, no count, no sample, a full budget for ICMP errors."""
@@ -189,7 +189,7 @@ class Rig:
     def next_epoch(self, count: int = 1) -> None:
         """Let `count` epochs pass."""
         for _ in range(count):
-            self.datapath._flows.next_epoch()
+            self.datapath.flows.next_epoch()
 
     def may_tell(self, allowed: bool) -> None:
         """Whether too-big answers may be sent: full budgets on all CPUs, or spent ones."""
@@ -241,8 +241,8 @@ class Rig:
     def counts(self) -> Counts:
         """All counters that are not 0."""
         kinds = {
-            "backend": (self.datapath._counters.backends, self.datapath.backend_counts),
-            "service": (self.datapath._counters.services, self.datapath.service_counts),
+            "backend": (self.datapath.counters.backends, self.datapath.counters.backend),
+            "service": (self.datapath.counters.services, self.datapath.counters.service),
         }
         return {
             (kind, number, verdict): value
@@ -254,11 +254,11 @@ class Rig:
 
     def noted(self) -> dict[tuple[int, Verdict], tuple[int, int]]:
         """What guards at level monitor would have done, by the index of their service."""
-        cells = self.datapath._counters.services[:, :, CONSTANTS["NOTED_CELL"] :]
+        cells = self.datapath.counters.services[:, :, CONSTANTS["NOTED_CELL"] :]
         return {
             (index, verdict): value
             for index in map(int, np.flatnonzero(cells.any(axis=(0, 2, 3))))
-            for verdict, value in self.datapath.noted_counts(index).items()
+            for verdict, value in self.datapath.counters.noted(index).items()
             if value != (0, 0)
         }
 
@@ -270,5 +270,5 @@ class Rig:
 
     def flows_of(self, service: str) -> list[int]:
         """How many flows each backend of `service` has."""
-        known = self.datapath.known_flows()
+        known = self.datapath.flows.per_backend()
         return [int(known[number]) for number in self.world.numbers(service)]

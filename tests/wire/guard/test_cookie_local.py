@@ -59,8 +59,8 @@ def network() -> Iterator[Network]:
         with gateway.entered():
             data_path = DataPath.open(None, Limits(services=8, backends=8, flows=4096))
             try:
-                data_path.sync([_placed(lab, version) for version in (4, 6)])
-                data_path.attach(INTERFACE)
+                data_path.steering.sync([_placed(lab, version) for version in (4, 6)])
+                data_path.interfaces.attach(INTERFACE)
                 yield Network(lab=lab, data_path=data_path)
             finally:
                 data_path.destroy()
@@ -102,11 +102,11 @@ class Network:
             wscale=offer.scale,
             mss={4: mss, 6: mss - 20},
         )
-        self.data_path.set_stances(dict.fromkeys(INDEX.values(), stance))
+        self.data_path.guards.enforce(dict.fromkeys(INDEX.values(), stance))
         self.data_path._maps.words("proven")[:] = 0
 
     def count(self, verdict: str, version: int) -> int:
-        return self.data_path.service_counts(INDEX[version])[Verdict[verdict]][0]
+        return self.data_path.counters.service(INDEX[version])[Verdict[verdict]][0]
 
     def kernel_counts(self, *names: str, host: str = "gateway") -> dict[str, int]:
         """Counters of TcpExt (proc/net/netstat)."""
