@@ -3,6 +3,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PY := .venv/bin/python
 CASES ?=
 KERNELS ?=
+TEST_PACKAGES := vagrant vagrant-libvirt
 VM_PACKAGES := qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
 VAGRANT_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-utils dnsmasq-base rsync openssh-client
 # Where packages cannot be had, the programs themselves say which are missing.
@@ -18,23 +19,24 @@ demo: setup      ## the gateway at work, in namespaces of its own
 	$(SUDO) $(PY) -m accel.lab.demo
 
 test: setup      ## every test
+	-deploy/setup.sh --where-available $(TEST_PACKAGES)
 	$(SUDO) $(PY) -m pytest
 
 bench: setup     ## measure; CASES=packet,rings for some
 	$(PY) -m pip install --quiet -e '.[test,bench]'
 	$(SUDO) $(PY) -m bench $(if $(CASES),--cases $(CASES))
 
-vm-test: setup   ## the kernel's part on kernels 6.1 and 6.12, in QEMU; KERNELS=all for more
+vm-test: setup   ## the kernel's part on kernels 6.1 and 6.12, in QEMU, side by side; KERNELS=all for more
 	-deploy/setup.sh $(VM_PACKAGES)
 	$(VM) $(KERNELS)
 
 vagrant-box: setup   ## a box of Debian's packages, for VAGRANT_BOX=accel where no public one is in reach
 	deploy/setup.sh $(VM_PACKAGES) $(VAGRANT_PACKAGES)
-	$(VM).box $(KERNELS)
+	$(VM).libvirt.box $(KERNELS)
 
 vagrant-test: setup  ## machines as `vagrant up` makes them: up, tested, destroyed; KERNELS='all pair'
 	deploy/setup.sh $(VM_PACKAGES) $(VAGRANT_PACKAGES)
-	$(VM).machines $(KERNELS)
+	$(VM).libvirt.machines $(KERNELS)
 
 lint: setup      ## ruff, mypy, buf and clang-format
 	$(PY) -m pytest -q tests/tree

@@ -6,12 +6,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from accel.ebpf import probes
+from vagrant.vm.results import skips
 
 # No test asserts a time: the machines are shared, and a slow minute is no fault of the code's.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,14 +24,14 @@ if _given := os.environ.get("ACCEL_COMPILED"):
     shutil.copytree(_given, _CACHE.name, dirs_exist_ok=True)
 os.environ["ACCEL_CACHE"] = _CACHE.name
 
-_KNOWN = Path(__file__).with_name("known_skips.txt")
-_skips: list[str] = []
+_KNOWN = skips.known(os.environ.get("ACCEL_KNOWN_SKIPS", skips.HOST))
+_skipped: list[skips.Skip] = []
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        _skips.append(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+        _skipped.append(skips.Skip(report.nodeid, reason.removeprefix("Skipped: ")))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,18 +49,16 @@ def pytest_runtest_call() -> Generator[None]:
         raise
 
 
-def _unknown() -> list[str]:
-    lines = [line.strip() for line in _KNOWN.read_text().splitlines()]
-    known = [line for line in lines if line and not line.startswith("#")]
-    return [skip for skip in _skips if not any(part in skip for part in known)]
+def _unknown() -> list[skips.Skip]:
+    return skips.unknown(_skipped, _KNOWN) if os.environ.get("CI") else []
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if os.environ.get("CI") and _unknown() and session.exitstatus == pytest.ExitCode.OK:
+    if _unknown() and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for skip in _unknown() if os.environ.get("CI") else []:
-        terminalreporter.write_line(f"skipped, and not in {_KNOWN.name}: {skip}", red=True)
+    for skip in _unknown():
+        terminalreporter.write_line(f"skipped, and not in {skips.FILE.name}: {skip}", red=True)

@@ -1,1 +1,1 @@
-"""Tests of what is beside the product: virtual machines and benchmarks."""
+"""The tools beside the gateway: machines for each kernel, and what they do to the host."""

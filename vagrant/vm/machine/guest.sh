@@ -24,6 +24,8 @@ part() { # NAME FILE: a file for the host
 }
 
 cd /checkout || exit 1
+ACCEL_KNOWN_SKIPS=$(sed -n 's/.* accel.kernel=\([^ ]*\).*/\1/p' /proc/cmdline)
+export ACCEL_KNOWN_SKIPS
 echo "accel-vm: up"
 python3 -m accel.cli.main check --output json >/tmp/check.json 2>/tmp/check.err
 part check /tmp/check.json

@@ -1,8 +1,7 @@
 """What the tests' data paths compile, compiled on the host: an emulated machine takes ten times as
 long for it.
 
-A machine takes it only where source, limits and bcc are its own (accel/ebpf/loader.py): with
-another
+A machine takes it only where source, limits and bcc are its own (accel/ebpf/loader.py): with another
 bcc on the host it compiles by itself. So does `accel check` everywhere.
 """
 
@@ -51,10 +50,12 @@ def prepare(folder: Path, *, old: bool) -> str:
     for name, its in _ALONE.items():
         kept = kept_in(folder, name, its)
         jobs.append(partial(compile_bpf, name, defines=its, kept=kept))
+    threads = ThreadPoolExecutor(os.cpu_count())
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for done in [threads.submit(job) for job in jobs]:
-                done.result()
+        for done in [threads.submit(job) for job in jobs]:
+            done.result()
     except AccelError as error:
         return error.message.splitlines()[0]
+    finally:
+        threads.shutdown(cancel_futures=True)
     return ""

@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-import tempfile
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from accel.errors import HostError
-from vagrant.vm.run import ROOT, cache, need_space, run
+from vagrant.vm.host.cache import cache, need_space
+from vagrant.vm.host.folders import temporary
+from vagrant.vm.host.programs import ROOT, run
 
 _SUITE = "bookworm"
 _PYTHON = "3.11"  # of the suite
@@ -28,6 +27,7 @@ _TEST_TOOLS = ("hypothesis", "jsonschema", "pytest", "pytest-timeout", "scapy", 
 _PLATFORMS = ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")
 _LIBRARIES = f"usr/local/lib/python{_PYTHON}/dist-packages"
 _CHECKOUT = "/checkout"  # where init.sh puts it
+_OURS = re.compile(r"root-[0-9a-f]{12}\.ext4")
 _NEEDED_MB = 3000  # while it is made; 900 afterwards
 # What Vagrant wants of a machine: an account with its well-known key, and an address.
 _KEY = (
@@ -53,20 +53,25 @@ _ACCOUNT = (
 
 def image() -> Path:
     """The image's path; it is made if it is not there. Raises HostError."""
-    requirements = _requirements()
-    recipe = repr((_SUITE, _PYTHON, _PACKAGES, requirements, Path(__file__).read_text()))
-    path = cache() / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}.ext4"
+    path = cache() / f"root-{recipe()}.ext4"
     if not path.exists():
         need_space(cache(), _NEEDED_MB)
-        for old in cache().glob("root-*.ext4"):
-            old.unlink()
-        with _work() as work:
+        for old in cache().iterdir():
+            if _OURS.fullmatch(old.name):
+                old.unlink()
+        with temporary("new-", cache()) as work:
             _root(work / "root")
-            _libraries(work / "root", requirements)
+            _libraries(work / "root", _requirements())
             _account(work / "root")
             _pack(work / "root", work / "image")
             (work / "image").rename(path)
     return path
+
+
+def recipe() -> str:
+    """What the image is made from, as a hash."""
+    parts = (_SUITE, _PYTHON, _PACKAGES, _requirements(), Path(__file__).read_text())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def _requirements() -> list[str]:
@@ -83,11 +88,12 @@ def _root(root: Path) -> None:
          '--aptopt=Acquire::Languages "none"', f"--include={','.join(_PACKAGES)}", _SUITE, root],
         what="making the image's root",
         hint="look whether Debian's mirror is in reach; mmdebstrap needs root here",
+        apart=True,
     )  # fmt: skip
 
 
 def _libraries(root: Path, requirements: list[str]) -> None:
-    target = root / _LIBRARIES
+    target = _within(root, _LIBRARIES)
     platforms = [part for p in _PLATFORMS for part in ("--platform", p)]
     run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, "--no-compile",
@@ -100,14 +106,24 @@ def _libraries(root: Path, requirements: list[str]) -> None:
     run(
         ["chroot", root, "python3", "-m", "compileall", "-q", "-j0", f"/{_LIBRARIES}"],
         what="compiling the tests' libraries",
+        apart=True,
     )
 
 
 def _account(root: Path) -> None:
     for name, text in _FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    run(["chroot", root, "sh", "-c", _ACCOUNT], what="making Vagrant's account")
+        path = _within(root, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    run(["chroot", root, "sh", "-c", _ACCOUNT], what="making Vagrant's account", apart=True)
+
+
+def _within(root: Path, name: str) -> Path:
+    """A path of the image. Raises HostError if a link of the image leads out of it, to the host."""
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise HostError(f"{path} leads to {path.resolve()}", hint="report it with Debian's version")
+    return path
 
 
 def _pack(root: Path, image: Path) -> None:
@@ -117,18 +133,3 @@ def _pack(root: Path, image: Path) -> None:
          f"{used * 5 // 4 + 64}M"],
         what="making the image",
     )  # fmt: skip
-
-
-@contextmanager
-def _work() -> Iterator[Path]:
-    """A folder beside the image. Refuses to remove it while something is mounted there."""
-    folder = tempfile.TemporaryDirectory(prefix="new-", dir=cache())
-    try:
-        yield Path(folder.name)
-    finally:
-        if folder.name in Path("/proc/mounts").read_text():
-            raise HostError(
-                f"something is still mounted below {folder.name}",
-                hint="umount it, and remove the folder",
-            )
-        folder.cleanup()

@@ -1,4 +1,4 @@
-"""Programs of the host, and where what they make is kept."""
+"""Programs of the host."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 
 from accel.errors import HostError
+from vagrant.vm.host.namespaces import APART, end
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "mmdebstrap": "mmdebstrap",
@@ -20,6 +20,8 @@ _PACKAGES = {
     "mke2fs": "e2fsprogs",
     "dpkg-deb": "dpkg",
     "apt-get": "apt",
+    "unshare": "util-linux",
+    "setpriv": "util-linux",
 }
 _VAGRANT_PACKAGES = {
     "vagrant": "vagrant vagrant-libvirt",
@@ -30,12 +32,6 @@ _VAGRANT_PACKAGES = {
     "rsync": "rsync",
     "ssh": "openssh-client",
 }
-
-
-def cache() -> Path:
-    """What is kept between runs: kernels and the image."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "accel-vm"
 
 
 def need_tools(*, vagrant: bool = False) -> None:
@@ -49,51 +45,43 @@ def need_tools(*, vagrant: bool = False) -> None:
         )
 
 
-def need_space(folder: Path, megabytes: int) -> None:
-    """Raises HostError if the disk of `folder` has less than that."""
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free >> 20
-    if free < megabytes:
-        raise HostError(
-            f"{folder} has {free} MB free, and {megabytes} MB are needed",
-            hint="free some, or set XDG_CACHE_HOME to a larger disk",
-        )
-
-
 def run(
     command: Sequence[str | Path],
     *,
     what: str,
     hint: str = "",
     cwd: Path | None = None,
-    stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
+    apart: bool = False,
 ) -> str:
-    """Standard output of a program that does not ask. Raises HostError with its last words."""
+    """Standard output of a program that does not ask. Raises HostError with its last words.
+
+    `apart`: in namespaces of its own, because it mounts, or starts what does.
+    """
     tool = which(str(command[0])) or str(command[0])
-    done = subprocess.run(
-        ["nice", "-n", "5", tool, *map(str, command[1:])],
+    process = subprocess.Popen(
+        [*(APART if apart else ()), "nice", "-n", "5", tool, *map(str, command[1:])],
         cwd=cwd,
-        input=stdin,
-        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, **(environment or {})},
-        check=False,
     )
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines() or ["no word why"]
+    with process:
+        try:
+            output, errors = process.communicate()
+        finally:
+            end(process)
+    if process.returncode:
+        words = errors.decode(errors="replace").strip().splitlines() or ["no word why"]
         raise HostError(f"{what} failed: {last_error(words)}", hint=hint)
-    return done.stdout.decode()
+    return output.decode()
 
 
 def last_error(lines: Iterable[str]) -> str:
     """The last line that says error, or just the last one."""
     text = list(lines)
     return next((t for t in reversed(text) if t[:2] == "E:" or "rror" in t), text[-1]).strip()
-
-
-def leave(number: int, frame: FrameType | None) -> None:
-    """For signals: end in good order, so that what was started is ended too."""
-    raise SystemExit(128 + number)
 
 
 def which(tool: str) -> str | None:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from accel.errors import HostError
-from vagrant.vm.run import run
+from vagrant.vm.host.programs import run
 
 # Those that a kernel has built in, or does not have at all, are left out.
 _BOOT = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay")

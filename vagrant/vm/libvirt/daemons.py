@@ -1,8 +1,6 @@
 """libvirt of our own, in namespaces: nothing of the host is changed, and nothing is left of it.
 
-`inside` starts a program in a network, mount and process namespace of its own. When that program
-ends, or this one does, the kernel ends whatever else runs there, and removes networks and mounts.
-There `daemons` starts libvirtd, which then has the host's programs, but none of its state.
+It runs what the host has installed, with none of its state. host/namespaces.py sees to the end.
 """
 
 from __future__ import annotations
@@ -11,12 +9,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from accel.errors import HostError
-from vagrant.vm.run import run, which
+from vagrant.vm.host.namespaces import need_inside
+from vagrant.vm.host.programs import run, which
 
 _START_SECONDS = 60
 _SETTINGS = """\
@@ -29,32 +28,18 @@ stdio_handler = "file"
 """
 
 
-def inside(command: Sequence[str], *, seconds: float) -> int:
-    """Run `command` in namespaces of its own; its exit status. Raises HostError after `seconds`."""
-    apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
-    # A first process that takes leave of the dead: libvirt waits for them.
-    process = subprocess.Popen([*apart, "sh", "-c", '"$@" & wait $!', "sh", *command])
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        raise HostError(
-            f"not done after {seconds:.0f} s",
-            hint="look at the consoles and logs; --limit gives it more time",
-        ) from None
-    finally:
-        process.kill()  # its child, the first process of the namespace, goes with it
-        process.wait()
-
-
 @contextmanager
 def daemons(folder: Path) -> Iterator[None]:
-    """libvirtd answers meanwhile; what it writes is in `folder`. Only in namespaces of its own.
+    """libvirtd answers meanwhile; what it writes is in `folder`. Only within `inside`.
 
     Raises HostError with its log if it does not start.
     """
+    need_inside()
     (folder / "etc").mkdir()
     run(["cp", "-a", "/etc/libvirt/.", folder / "etc"], what="copying libvirt's settings")
-    (folder / "etc/qemu.conf").write_text(_SETTINGS)
+    settings = folder / "etc/qemu.conf"
+    settings.unlink(missing_ok=True)  # a link would lead to the host's own
+    settings.write_text(_SETTINGS)
     run(["ip", "link", "set", "lo", "up"], what="ip")
     run(["mount", "-t", "tmpfs", "tmpfs", "/run"], what="mount")
     for name, place in (
@@ -62,9 +47,8 @@ def daemons(folder: Path) -> Iterator[None]:
         ("state", "/var/lib/libvirt"),
         ("cache", "/var/cache/libvirt"),
         ("log", "/var/log/libvirt"),
-    ):
+    ):  # folders of libvirt-daemon-system
         (folder / name).mkdir(exist_ok=True)
-        Path(place).mkdir(parents=True, exist_ok=True)
         run(["mount", "--bind", folder / name, place], what="mount")
     log = folder / "libvirtd.txt"
     with log.open("wb") as words:

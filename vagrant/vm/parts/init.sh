@@ -41,4 +41,4 @@ mount -t ext4 -o ro /dev/vda /lower &&
 	echo "accel-vm: the image cannot be mounted"
 mkdir -p /root/checkout
 tar -xf /dev/vdb -C /root/checkout
-enter /bin/sh /checkout/vagrant/vm/guest.sh
+enter /bin/sh /checkout/vagrant/vm/machine/guest.sh

@@ -1,0 +1,1 @@
+"""One machine in QEMU, from its first instruction to its end, and several side by side."""
