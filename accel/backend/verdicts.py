@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accel.datapath.maps import possible_cpus
+from accel.datapath.layout import possible_cpus
 from accel.ebpf import syscall
 from accel.ebpf.source import BPF_DIR
 

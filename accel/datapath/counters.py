@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.layout import CONSTANTS
+from accel.datapath.maps import MapSet
 from accel.datapath.steering.extension import Extension
 from accel.verdicts import Verdict
 

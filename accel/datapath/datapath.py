@@ -19,7 +19,8 @@ from accel.datapath.guard.guards import ServiceGuards
 from accel.datapath.hints.maps import HintMaps
 from accel.datapath.hints.settings import HintSettings
 from accel.datapath.interfaces import Interfaces
-from accel.datapath.maps import MapSet, layout_hash, remove_folder
+from accel.datapath.layout import layout_hash
+from accel.datapath.maps import MapSet, remove_folder
 from accel.datapath.prefixes.filter import PrefixFilter
 from accel.datapath.program_choice import ProgramChoice
 from accel.datapath.programs import GATEWAY, Programs

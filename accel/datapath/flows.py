@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.datapath.encode import Words
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 
 EPOCH_SECONDS = 128
 _CHUNK = 1 << 16  # words looked at in one go: a sweep shares the machine with the packets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 
 SAMPLE = np.dtype(
     [

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from accel.datapath.hints.outcomes import HintOutcome
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.ebpf import syscall
 from accel.errors import HostError
 from accel.verdicts import Verdict

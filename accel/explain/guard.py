@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accel.datapath.flows import EPOCH_SECONDS
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.guard import Guard, GuardMode, Policy, SourceRate
 from accel.verdicts import Verdict
 

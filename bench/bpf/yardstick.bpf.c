@@ -129,96 +129,101 @@ INLINE int encapsulate_ipv6(struct xdp_md *ctx, const struct outer_source *sourc
 	return XDP_TX;
 }
 
-int yardstick(struct xdp_md *ctx)
-{
-	void *at = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 length = end - at, zero = 0, number, which, *known;
-	struct ethhdr *eth = at;
-	struct flow flow = {};
-	struct endpoint endpoint = {};
-	struct service *service;
-	struct target *target;
-	struct gateway_mac *gateway;
-	struct outer_source *source;
-	__u8 traffic_class = 0;
-	__u16 payload;
+/* What a packet is, besides its flow. */
+struct frame {
+	void *at, *end;
 	int version;
+	__u16 payload;
+	__u8 traffic_class;
+};
 
-	if ((void *)(eth + 1) > end)
+INLINE int read_network(struct frame *frame, struct flow *flow)
+{
+	struct ethhdr *eth = frame->at;
+
+	if ((void *)(eth + 1) > frame->end)
 		return XDP_PASS;
-	at = eth + 1;
 	if (eth->h_proto == HTONS(ETH_P_IP)) {
-		struct iphdr *ip = at;
+		struct iphdr *ip = (void *)(eth + 1);
 
-		if ((void *)(ip + 1) > end || ip->ihl != 5 ||
+		if ((void *)(ip + 1) > frame->end || ip->ihl != 5 ||
 		    ip->frag_off & HTONS(IP_MF | IP_OFFSET))
 			return XDP_PASS;
-		version = 4;
-		flow.protocol = ip->protocol;
-		flow.source[0] = ip->saddr;
-		flow.destination[0] = ip->daddr;
-		traffic_class = ip->tos;
-		payload = __be16_to_cpu(ip->tot_len);
-		at = ip + 1;
+		frame->version = 4;
+		flow->protocol = ip->protocol;
+		flow->source[0] = ip->saddr;
+		flow->destination[0] = ip->daddr;
+		frame->traffic_class = ip->tos;
+		frame->payload = __be16_to_cpu(ip->tot_len);
+		frame->at = ip + 1;
 	} else if (eth->h_proto == HTONS(ETH_P_IPV6)) {
-		struct ipv6hdr *ip = at;
+		struct ipv6hdr *ip = (void *)(eth + 1);
 
-		if ((void *)(ip + 1) > end)
+		if ((void *)(ip + 1) > frame->end)
 			return XDP_PASS;
-		version = 6;
-		flow.protocol = ip->nexthdr;
-		__builtin_memcpy(flow.source, &ip->saddr, 16);
-		__builtin_memcpy(flow.destination, &ip->daddr, 16);
-		payload = __be16_to_cpu(ip->payload_len) + sizeof(*ip);
-		at = ip + 1;
+		frame->version = 6;
+		flow->protocol = ip->nexthdr;
+		__builtin_memcpy(flow->source, &ip->saddr, 16);
+		__builtin_memcpy(flow->destination, &ip->daddr, 16);
+		frame->payload = __be16_to_cpu(ip->payload_len) + sizeof(*ip);
+		frame->at = ip + 1;
 	} else {
 		return XDP_PASS;
 	}
-	if (flow.protocol == IPPROTO_TCP) {
-		struct tcphdr *tcp = at;
+	return 0;
+}
 
-		if ((void *)(tcp + 1) > end)
-			return XDP_DROP;
-		flow.source_port = tcp->source;
-		flow.destination_port = tcp->dest;
-	} else if (flow.protocol == IPPROTO_UDP) {
-		struct udphdr *udp = at;
+INLINE int read_transport(struct frame *frame, struct flow *flow)
+{
+	if (flow->protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = frame->at;
 
-		if ((void *)(udp + 1) > end)
+		if ((void *)(tcp + 1) > frame->end)
 			return XDP_DROP;
-		flow.source_port = udp->source;
-		flow.destination_port = udp->dest;
+		flow->source_port = tcp->source;
+		flow->destination_port = tcp->dest;
+	} else if (flow->protocol == IPPROTO_UDP) {
+		struct udphdr *udp = frame->at;
+
+		if ((void *)(udp + 1) > frame->end)
+			return XDP_DROP;
+		flow->source_port = udp->source;
+		flow->destination_port = udp->dest;
 	} else {
 		return XDP_PASS;
 	}
+	return 0;
+}
 
-	__builtin_memcpy(endpoint.address, flow.destination, 16);
-	endpoint.port = flow.destination_port;
-	endpoint.protocol = flow.protocol;
-	service = services.lookup(&endpoint);
-	if (!service)
-		return XDP_PASS;
-	which = version == 6;
-	add(of_version.lookup(&which), length);
-	which = flow.protocol == IPPROTO_UDP;
-	add(of_protocol.lookup(&which), length);
-	add(of_service.lookup(&service->index), length);
+/* The number of the backend that a flow of a service has, or gets. */
+INLINE int find_backend(const struct service *service, struct flow *flow, __u32 length,
+			__u32 *number)
+{
+	__u32 which, *known = flows.lookup(flow);
 
-	known = flows.lookup(&flow);
 	if (known) {
-		number = *known;
+		*number = *known;
 		which = KNOWN;
 	} else {
-		__u32 mixed = (flow.source[0] ^ flow.source[3]) * 0x9e3779b1 + flow.source_port;
+		__u32 mixed = (flow->source[0] ^ flow->source[3]) * 0x9e3779b1 + flow->source_port;
 
 		if (!service->backends)
 			return XDP_DROP;
-		number = service->first_backend + mixed % service->backends;
-		flows.update(&flow, &number);
+		*number = service->first_backend + mixed % service->backends;
+		flows.update(flow, number);
 		which = NEW;
 	}
 	add(of_flows.lookup(&which), length);
-	target = targets.lookup(&number);
+	return 0;
+}
+
+INLINE int send(struct xdp_md *ctx, const struct frame *frame, __u32 number, __u32 length)
+{
+	struct target *target = targets.lookup(&number);
+	struct gateway_mac *gateway;
+	struct outer_source *source;
+	__u32 which, zero = 0;
+
 	if (!target)
 		return XDP_DROP;
 	add(of_backend.lookup(&number), length);
@@ -228,7 +233,34 @@ int yardstick(struct xdp_md *ctx)
 	if (!gateway || !source)
 		return XDP_DROP;
 	if (target->version == 4)
-		return encapsulate_ipv4(ctx, source, target, gateway, payload, traffic_class);
-	return encapsulate_ipv6(ctx, source, target, gateway, payload,
-				version == 4 ? IPPROTO_IPIP : IPPROTO_IPV6);
+		return encapsulate_ipv4(ctx, source, target, gateway, frame->payload,
+					frame->traffic_class);
+	return encapsulate_ipv6(ctx, source, target, gateway, frame->payload,
+				frame->version == 4 ? IPPROTO_IPIP : IPPROTO_IPV6);
+}
+
+int yardstick(struct xdp_md *ctx)
+{
+	struct frame frame = { .at = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
+	__u32 length = frame.end - frame.at, number = 0, which;
+	struct endpoint endpoint = {};
+	struct flow flow = {};
+	struct service *service;
+	int action;
+
+	action = read_network(&frame, &flow) ?: read_transport(&frame, &flow);
+	if (action)
+		return action;
+	__builtin_memcpy(endpoint.address, flow.destination, 16);
+	endpoint.port = flow.destination_port;
+	endpoint.protocol = flow.protocol;
+	service = services.lookup(&endpoint);
+	if (!service)
+		return XDP_PASS;
+	which = frame.version == 6;
+	add(of_version.lookup(&which), length);
+	which = flow.protocol == IPPROTO_UDP;
+	add(of_protocol.lookup(&which), length);
+	add(of_service.lookup(&service->index), length);
+	return find_backend(service, &flow, length, &number) ?: send(ctx, &frame, number, length);
 }

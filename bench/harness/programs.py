@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from accel.datapath.datapath import DataPath
-from accel.datapath.maps import _FLOW_KEYS, defines, possible_cpus
+from accel.datapath.layout import defines, possible_cpus
+from accel.datapath.maps import _FLOW_KEYS
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.model.address import Address

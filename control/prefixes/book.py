@@ -20,7 +20,7 @@ from accel.control.gateway.part import Part
 from accel.control.ports import PrefixPort
 from accel.control.state.state import State
 from accel.control.store.prefixes import PrefixStore, Stored
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.errors import AccelError, InvalidError, NotFoundError
 from accel.model.address import Address
 from accel.model.prefix import Network

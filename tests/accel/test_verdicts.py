@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import BPF_DIR
 from accel.verdicts import Verdict, page

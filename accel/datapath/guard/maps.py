@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from accel.datapath.guard.actions import OFF, Level, Rule, Stance
-from accel.datapath.maps import CONSTANTS, MapSet, ticks_per_second
+from accel.datapath.layout import CONSTANTS, ticks_per_second
+from accel.datapath.maps import MapSet
 
 _WORDS = 8  # of struct guard
 _GENERATIONS = CONSTANTS["KEY_GENERATIONS"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 
-from accel.datapath.maps import ticks_per_second
+from accel.datapath.layout import ticks_per_second
 from accel.ebpf import syscall
 
 # call bpf_jiffies64; r0 /= ticks; exit: three instructions need no compiler.

@@ -6,7 +6,7 @@ import numpy as np
 
 from accel.datapath import encode
 from accel.datapath.encode import Words
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.hints import Hints
 from accel.model.placement import PlacedService
 

@@ -21,7 +21,8 @@ from accel.datapath.hints.pushed import Pushed, word_of
 from accel.datapath.hints.server_ids import ServerIdMap
 from accel.datapath.hints.table import PRESENT, WAYS, HintTable, of_numbers
 from accel.datapath.hints.values import HintCounts, Seen, Standing, halves, pair, seen, unpair
-from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.layout import CONSTANTS
+from accel.datapath.maps import MapSet
 from accel.datapath.prefix_bits import cut_off, ring_sum
 from accel.datapath.samples import HINT_SAMPLE, Samples
 from accel.ebpf.ringbuf import RecordReader

@@ -11,7 +11,7 @@ import numpy as np
 from accel.datapath.encode import Words
 from accel.datapath.hints.client_keys import ClientKeys
 from accel.datapath.hints.table import PRESENT, HintTable
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]
 

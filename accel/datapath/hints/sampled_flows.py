@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.datapath.samples import Samples
 from accel.tls.client_hello import looks_like_tls, read_client_hello
 from accel.tls.flight import Pieces, handshake_size

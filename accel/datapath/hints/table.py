@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.datapath.encode import Words
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 
 WAYS = 4
 STEPS = CONSTANTS["HINT_STEPS"]

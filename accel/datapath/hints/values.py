@@ -10,7 +10,7 @@ import numpy as np
 
 from accel.datapath.encode import Words
 from accel.datapath.hints.outcomes import HintOutcome
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.address import Address
 from accel.model.prefix_columns import network_of, number
 

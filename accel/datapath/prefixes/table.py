@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from accel.datapath.encode import Words
-from accel.datapath.maps import CONSTANTS, MapSet
+from accel.datapath.layout import CONSTANTS
+from accel.datapath.maps import MapSet
 from accel.datapath.prefix_bits import prefix_hash
 from accel.errors import CapacityError, InvalidError
 from accel.model.address import Address

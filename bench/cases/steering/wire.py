@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Iterator
 
-from accel.datapath.maps import possible_cpus
+from accel.datapath.layout import possible_cpus
 from accel.ebpf import syscall
 from accel.lab.namespace import Namespace
 from accel.model.service import Protocol

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from accel.control.hints.pushed.ownership import numbers_of
 from accel.control.hints.pushed.prefix_entries import PrefixHint
 from accel.datapath.encode import Words
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 
 PART = 1000  # hints in one message of a stream
 _REQUIRE = CONSTANTS["HINT_REQUIRE"]

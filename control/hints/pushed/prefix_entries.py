@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from accel.control.hints.pushed.replay import Whose
 from accel.datapath.hints.prefix_hints import prefix_key
 from accel.datapath.hints.pushed import PrefixMap, word_of
-from accel.datapath.maps import defines
+from accel.datapath.layout import defines
 from accel.model.placement import Limits
 from accel.model.prefix import Network
 

@@ -20,7 +20,7 @@ from accel.control.store.hint_rows import (
 )
 from accel.datapath.encode import Words
 from accel.datapath.hints.table import first_and_last
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.prefix import Network
 
 _ROW = 1 << 20  # clients in one row at the most

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from accel.datapath import maps
+from accel.datapath import layout
 from accel.ebpf import source
 from accel.model.placement import Limits
 
@@ -29,10 +29,10 @@ def header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_comments_and_blanks_do_not_count(header: Path, old: str, new: str) -> None:
-    before, text = maps.layout_hash(Limits()), header.read_text()
+    before, text = layout.layout_hash(Limits()), header.read_text()
     assert old in text
     header.write_text(text.replace(old, new))
-    assert maps.layout_hash(Limits()) == before
+    assert layout.layout_hash(Limits()) == before
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_comments_and_blanks_do_not_count(header: Path, old: str, new: str) -> N
     ],
 )
 def test_what_the_compiler_sees_counts(header: Path, old: str, new: str) -> None:
-    before, text = maps.layout_hash(Limits()), header.read_text()
+    before, text = layout.layout_hash(Limits()), header.read_text()
     assert old in text
     header.write_text(text.replace(old, new))
-    assert maps.layout_hash(Limits()) != before
+    assert layout.layout_hash(Limits()) != before
 
 
 def test_limits_count() -> None:
-    assert maps.layout_hash(Limits()) != maps.layout_hash(Limits(services=64))
+    assert layout.layout_hash(Limits()) != layout.layout_hash(Limits(services=64))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scapy.all import Packet
 
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from tests.support.packets.guarding import (
     ATTACKED,
     CURRENT,

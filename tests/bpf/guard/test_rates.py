@@ -9,7 +9,7 @@ import pytest
 from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Packet
 
 from accel.datapath.guard.actions import Level, Rule, Stance
-from accel.datapath.maps import ticks_per_second
+from accel.datapath.layout import ticks_per_second
 from accel.model.guard import Rate
 from tests.support.packets.clock import TICK
 from tests.support.packets.guarding import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scapy.all import Packet
 
-from accel.datapath.maps import ticks_per_second
+from accel.datapath.layout import ticks_per_second
 from accel.model.guard import GuardMode
 from tests.support.packets.guarding import (
     ATTACKED,

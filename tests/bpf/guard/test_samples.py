@@ -12,7 +12,7 @@ import pytest
 from scapy.all import ICMP, IP, Packet
 
 from accel.datapath.guard.actions import Level, Rule
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.datapath.samples import weights
 from accel.model.guard import Rate
 from accel.verdicts import Verdict

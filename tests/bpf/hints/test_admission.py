@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accel.datapath.hints.admission import Refusal, decided
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn
 from tests.support.hints.hinting import TCP4, UDP4, Hinted, datagram, nth, syn

@@ -9,7 +9,7 @@ import pytest
 
 from accel.datapath import maps
 from accel.datapath.datapath import DataPath
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.ebpf import features
 from accel.model.hints import Kind, Learn
 from tests.support.hints.hinting import POOL, TCP4, TCP6, Hinted, ack, datagram, syn

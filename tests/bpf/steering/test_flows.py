@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
 
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.model.backend import State
 from tests.support.packets.packets import CLIENT_PORT, LINK, leaves, tcp, to_api, transport, udp
 from tests.support.packets.rig import Rig

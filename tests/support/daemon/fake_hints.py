@@ -13,7 +13,7 @@ from accel.datapath.hints.outcomes import HintOutcome
 from accel.datapath.hints.pushed import Pushed
 from accel.datapath.hints.table import HintTable
 from accel.datapath.hints.values import HintCounts, Standing
-from accel.datapath.maps import defines
+from accel.datapath.layout import defines
 from accel.datapath.samples import HINT_SAMPLE, Samples
 from accel.model.address import Address
 from accel.model.hints import UNUSED, HintUse

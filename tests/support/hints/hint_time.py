@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from accel.datapath.hints.maps import HintMaps
-from accel.datapath.maps import MapSet, ticks_per_second
+from accel.datapath.layout import ticks_per_second
+from accel.datapath.maps import MapSet
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from accel.datapath.maps import CONSTANTS, ticks_per_second
+from accel.datapath.layout import CONSTANTS, ticks_per_second
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 

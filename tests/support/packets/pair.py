@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from scapy.all import Ether
 
 from accel.datapath.guard.actions import Stance
-from accel.datapath.maps import ticks_per_second
+from accel.datapath.layout import ticks_per_second
 from accel.model.placement import PlacedService
 from tests.model.gateway_model import Decision, GatewayModel
 from tests.model.guard_model import GuardModel, Network

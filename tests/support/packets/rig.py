@@ -15,7 +15,7 @@ import pytest
 from accel.datapath.datapath import DataPath
 from accel.datapath.guard.actions import Stance
 from accel.datapath.guard.maps import GuardKeys
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.datapath.testrun import Outcome
 from accel.ebpf import probes, syscall
 from accel.lab.limits import SMALL

@@ -1,8 +1,8 @@
 """What the tests' data paths compile, compiled on the host: an emulated machine takes ten times as
 long for it.
 
-A machine takes it only where source, limits and bcc are its own (accel/ebpf/loader.py): with another
-bcc on the host it compiles by itself. So does `accel check` everywhere.
+A machine takes it only where source, limits and bcc are its own (accel/ebpf/loader.py). With
+another bcc on the host it compiles by itself. So does `accel check` everywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from accel.backend import decapsulator
-from accel.datapath.maps import compile_unit, defines, new_flow_keys
+from accel.datapath.layout import defines
+from accel.datapath.maps import compile_unit, new_flow_keys
 from accel.datapath.programs import GUARD, HINTS, VARIANTS
 from accel.ebpf.loader import compile_bpf, kept_in
 from accel.errors import AccelError

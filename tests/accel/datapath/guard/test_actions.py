@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from accel.datapath.guard.actions import Level, Rule, Stance, rate_words
 from accel.datapath.guard.maps import GuardKeys, Guards
-from accel.datapath.maps import CONSTANTS
+from accel.datapath.layout import CONSTANTS
 from accel.errors import InvalidError
 from accel.model.guard import (
     GREATEST_BURST_SECONDS,

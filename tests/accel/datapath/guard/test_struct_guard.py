@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accel.datapath.guard.actions import Level, Rule, Stance, rate_words
-from accel.datapath.maps import ticks_per_second
+from accel.datapath.layout import ticks_per_second
 from accel.model.guard import GuardMode, Rate
 from tests.support.packets.rig import Rig
 

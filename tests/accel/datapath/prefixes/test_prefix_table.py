@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel.datapath.maps import CONSTANTS, prefix_buckets
+from accel.datapath.layout import CONSTANTS, prefix_buckets
 from accel.datapath.prefixes.table import PrefixTable
 from accel.errors import CapacityError, InvalidError
 from accel.model.address import Address

@@ -30,7 +30,7 @@ def test_it_is_a_dictionary(steps: list[tuple[bytes, int | None]]) -> None:
     for key, index in steps:
         if index is None:
             assert ours.remove(key) == (oracle.pop(key, None) is not None)
-        elif len(oracle) < 64 or key in oracle:  # half full, as maps.defines sizes it
+        elif len(oracle) < 64 or key in oracle:  # half full, as layout.defines sizes it
             assert ours.put(key, index) == (oracle.get(key) != index)
             oracle[key] = index
         assert {k: v[0] for k, v in ours.items()} == oracle
