@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from accel.datapath import maps
+from accel.datapath import layout
 from accel.datapath.datapath import DataPath
 from accel.datapath.layout import CONSTANTS
 from accel.ebpf import features
@@ -19,7 +19,7 @@ from tests.support.packets.rig import LIMITS, Rig
 from tests.support.packets.world import CLIENT4, CLIENT6
 
 HELLO = bytes(range(256)) * 6
-COPIES = maps._has(features.PACKET_COPIES)
+COPIES = layout._has(features.PACKET_COPIES)
 MOST, ROOM = CONSTANTS["SAMPLED_PACKETS"], CONSTANTS["SAMPLE_PAYLOAD"]
 
 
@@ -233,7 +233,7 @@ def test_a_full_ring_drops_samples_and_no_packet(hinted: Hinted) -> None:
 
 
 def test_where_the_kernel_copies_nothing_all_else_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps, "_has", lambda feature: feature is not features.PACKET_COPIES)
+    monkeypatch.setattr(layout, "_has", lambda feature: feature is not features.PACKET_COPIES)
     datapath = DataPath.open(None, LIMITS)
     try:
         hinted = Hinted(Rig(datapath))
