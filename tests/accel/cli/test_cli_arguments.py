@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -187,7 +188,12 @@ def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def parts_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, dict[str, object]]:
     """What `backend run` would start, and how."""
     started: list[Any] = []
-    monkeypatch.setattr("accel.backend.agent.run", lambda parts: started.extend(parts) or 0)
+
+    def run(parts: Sequence[Any]) -> int:
+        started.extend(parts)
+        return 0
+
+    monkeypatch.setattr("accel.backend.agent.run", run)
     assert main(["backend", "run", "--interface", "lo", *arguments]) == 0
     return {part.func.__name__: part.keywords for part in started}
 

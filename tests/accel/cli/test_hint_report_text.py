@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_why_no_client_hello_was_read() -> None:
-    without = {"client_hellos": 0, "resumptions": 0, "handshake_bytes": NONE}
+    without: dict[str, Any] = {"client_hellos": 0, "resumptions": 0, "handshake_bytes": NONE}
     plain = replace(
         REPORT,
         treated=replace(REPORT.treated, **without),

@@ -15,7 +15,7 @@ import pytest
 
 from accel.client.channel import open_channel
 from accel.client.hint_client import HintClient, Refused
-from accel.client.hint_packing import ENTRIES
+from accel.client.hint_packing import ENTRIES, Client
 from accel.errors import HostError, InvalidError, NotFoundError, UnreachableError
 from accel.v1 import hint_pb2 as pb
 from accel.v1 import hint_pb2_grpc
@@ -142,7 +142,12 @@ def test_many_are_several_requests(path: Path, noting: Noting) -> None:
 
 
 def test_who_was_refused_is_named(path: Path, noting: Noting) -> None:
-    hints = {"192.0.2.1": "b1", "2001:db8::1": "nobody", "192.0.2.2": "nobody", "10.0.0.0/8": "b1"}
+    hints: dict[Client, str] = {
+        "192.0.2.1": "b1",
+        "2001:db8::1": "nobody",
+        "192.0.2.2": "nobody",
+        "10.0.0.0/8": "b1",
+    }
     with HintClient(path) as gateway:
         done = gateway.push("api", hints)
         many = gateway.push("api", {f"10.0.{i // 200}.{i % 200}": "nobody" for i in range(300)})

@@ -11,6 +11,7 @@ import pytest
 from accel.backend.decapsulator import Decap, parse_prefixes
 from accel.datapath.datapath import DataPath
 from accel.ebpf import loader, source
+from accel.errors import ProgramError
 from accel.model.placement import Limits
 from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import LIMITS
@@ -80,7 +81,7 @@ def test_a_compiler_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         return subprocess.CompletedProcess([], -9, stdout="", stderr="Killed")
 
     monkeypatch.setattr(subprocess, "run", died)
-    with pytest.raises(loader.ProgramError, match=r"Killed\nthe compiler ended with -9"):
+    with pytest.raises(ProgramError, match=r"Killed\nthe compiler ended with -9"):
         left_by(None)
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from accel.lab.clients.requests import Answer
 from accel.lab.demo import acts
+from accel.lab.demo.returning import Returning
+from accel.lab.demo.siege import Siege
 
 COMMAND = [sys.executable, "-m", "accel.lab.demo"]
 
@@ -65,8 +67,8 @@ def test_a_failed_request_is_an_exit_code(
         return [Answer(url=url, backend="", size=0, error="refused") for url in urls]
 
     monkeypatch.setattr(acts, "curl", refuse)
-    monkeypatch.setattr(acts.Siege, "run", lambda siege: None)
-    monkeypatch.setattr(acts.Returning, "run", lambda returning: None)
+    monkeypatch.setattr(Siege, "run", lambda siege: None)
+    monkeypatch.setattr(Returning, "run", lambda returning: None)
     assert acts.main(["--requests", "1"]) == 1
     assert re.search(r"18 requests in .*: 18 errors", capsys.readouterr().out)
     assert left_behind(os.getpid()) == []

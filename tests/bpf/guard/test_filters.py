@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from scapy.all import (
     ARP,
@@ -58,14 +60,14 @@ def first_fragment(version: int, header: Packet) -> Packet:
     return LINK / to_api(6) / IPv6ExtHdrFragment(m=1, id=9) / header / DATA
 
 
-def fragment(name: str, packet: Packet, **more: object) -> Row:
+def fragment(name: str, packet: Packet, **more: Any) -> Row:
     version = 4 if packet.type == 0x0800 else 6
-    given: dict[str, object] = {"service": OF_VERSION[version], "backend": 0, **more}
+    given: dict[str, Any] = {"service": OF_VERSION[version], "backend": 0, **more}
     return Row(name=name, packet=packet, **given)
 
 
-def forwarded(name: str, packet: Packet, service: str, **more: object) -> Row:
-    given: dict[str, object] = {"verdict": "FORWARD_NEW", "out": leaves(IPIP4, packet.payload)}
+def forwarded(name: str, packet: Packet, service: str, **more: Any) -> Row:
+    given: dict[str, Any] = {"verdict": "FORWARD_NEW", "out": leaves(IPIP4, packet.payload)}
     return Row(name=name, packet=packet, service=service, **{**given, **more})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scapy.all import Packet
@@ -107,7 +108,7 @@ ANSWERS = [
 ]
 
 
-def passes(name: str, packet: Packet, before: tuple[Packet, ...], **more: object) -> Row:
+def passes(name: str, packet: Packet, before: tuple[Packet, ...], **more: Any) -> Row:
     """It goes to the backend, for its source is proven."""
     version = 6 if packet.type == 0x86DD else 4
     row = Row(
@@ -122,7 +123,7 @@ def passes(name: str, packet: Packet, before: tuple[Packet, ...], **more: object
     return replace(row, **more)
 
 
-def stopped(name: str, packet: Packet, before: tuple[Packet, ...], **more: object) -> Row:
+def stopped(name: str, packet: Packet, before: tuple[Packet, ...], **more: Any) -> Row:
     """It is challenged: what came before does not prove its source."""
     version = 6 if packet.type == 0x86DD else 4
     generation = more.pop("generation", CURRENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from scapy.all import Packet
@@ -33,10 +34,14 @@ NEARLY = 0.06  # seconds: a run of a packet is now and then held up for less
 
 
 def after(*seconds: float) -> Callable[[Rig], None]:
-    return lambda rig: [rig.pass_time(s) for s in seconds] and None
+    def pass_time(rig: Rig) -> None:
+        for each in seconds:
+            rig.pass_time(each)
+
+    return pass_time
 
 
-def dropped(name: str, packet: Packet, before: tuple[Packet, ...] = (), **more: object) -> Row:
+def dropped(name: str, packet: Packet, before: tuple[Packet, ...] = (), **more: Any) -> Row:
     version = 6 if packet.type == 0x86DD else 4
     row = Row(
         name=name,
@@ -50,7 +55,7 @@ def dropped(name: str, packet: Packet, before: tuple[Packet, ...] = (), **more: 
     return replace(row, **more)
 
 
-def passes(name: str, packet: Packet, before: tuple[Packet, ...], **more: object) -> Row:
+def passes(name: str, packet: Packet, before: tuple[Packet, ...], **more: Any) -> Row:
     version = 6 if packet.type == 0x86DD else 4
     row = Row(
         name=name,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import NamedTuple
 
 import pytest
 from scapy.all import ICMP, IP, Packet
@@ -27,7 +27,8 @@ RATES = {name: Rate(per_second=1, burst=1) for name in ("udp", "icmp")}
 LEVELS = {**ATTACKED, Rule.UDP_RATE: Level.ON, Rule.ICMP_RATE: Level.ON}
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True)
+class Sample:
     """One record."""
 
     source: str

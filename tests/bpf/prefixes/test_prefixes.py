@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from random import Random
+from typing import Any
 
 import pytest
 from scapy.all import ICMP, Dot1Q, ICMPv6EchoRequest, IPv6ExtHdrDestOpt, Packet, Raw
@@ -85,9 +86,9 @@ def denied(name: str, packet: Packet, service: str) -> Row:
     )
 
 
-def passes(name: str, packet: Packet, service: str, **more: object) -> Row:
+def passes(name: str, packet: Packet, service: str, **more: Any) -> Row:
     """To its backend, stored or not as its kind is."""
-    fields = {"verdict": "FORWARD_NEW", "guards": guarded(ON, ATTACKED), **more}
+    fields: dict[str, Any] = {"verdict": "FORWARD_NEW", "guards": guarded(ON, ATTACKED), **more}
     body = packet[Dot1Q].payload if Dot1Q in packet else packet.payload
     return Row(name=name, packet=packet, service=service, out=leaves(IPIP4, body), **fields)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from typing import Any
 
 from scapy.all import IP, TCP, IPv6, Packet
 
@@ -33,7 +34,9 @@ SYN_ON = {Rule.SYN: Level.ON}
 NO_LIMIT = Rate()
 
 
-def stance(levels: Mapping[Rule, Level], mode: GuardMode = GuardMode.AUTH, **rates: Rate) -> Stance:
+def stance(
+    levels: Mapping[Rule, Level], mode: GuardMode = GuardMode.AUTH, /, **rates: Rate
+) -> Stance:
     """`rates` by name: syn, syn_prefix, udp, udp_prefix, icmp, icmp_prefix."""
     names = ("syn", "syn_prefix", "udp", "udp_prefix", "icmp", "icmp_prefix")
     return Stance(mode=mode, levels=levels, rates=tuple(rates.get(n, NO_LIMIT) for n in names))
@@ -61,17 +64,17 @@ def challenge(syn: Packet, link: Packet = LINK_BACK, generation: int = CURRENT) 
     return link / back / ack
 
 
-def rst(acknowledged: int, version: int = 4, *, flags: str = "R", **fields: object) -> Packet:
+def rst(acknowledged: int, version: int = 4, *, flags: str = "R", **fields: Any) -> Packet:
     """What a client in SYN-SENT answers a wrong ACK with: <SEQ=SEG.ACK><CTL=RST> (RFC 9293)."""
     seq = acknowledged % (1 << 32)
     return LINK / to_api(version, **fields) / tcp(IPIP4.port, flags, seq=seq, window=0)
 
 
-def syn(version: int = 4, port: int = CLIENT_PORT, **fields: object) -> Packet:
+def syn(version: int = 4, port: int = CLIENT_PORT, **fields: Any) -> Packet:
     """A client's SYN; `fields` of the IP header."""
     return LINK / to_api(version, **fields) / tcp(IPIP4.port, "S", sport=port)
 
 
-def proof(version: int = 4, **fields: object) -> Packet:
+def proof(version: int = 4, **fields: Any) -> Packet:
     """The answer to the challenge of that SYN, by a client that gets our packets."""
     return rst(number(syn(version, **fields)), version, **fields)

@@ -163,9 +163,9 @@ def test_an_idle_guard_leaves_no_word() -> None:
 def test_a_new_data_path_has_keys_that_nobody_knows() -> None:
     first, second = Memory(), Memory()
     guards(first), guards(second)
-    words = [memory.words("guard_keys")[:16] for memory in (first, second)]
-    assert np.count_nonzero(words[0]) == 16
-    assert not np.array_equal(*words)
+    one, other = (memory.words("guard_keys")[:16] for memory in (first, second))
+    assert np.count_nonzero(one) == 16
+    assert not np.array_equal(one, other)
 
 
 def test_an_adopted_one_keeps_its_keys() -> None:

@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from accel.ebpf.features import FEATURES
+from tests.tools.vm.left import ran, whole
 from vagrant.vm import __main__ as main
 from vagrant.vm.options import Options
 from vagrant.vm.parts.kernels import LINES
 from vagrant.vm.results import page, report
 from vagrant.vm.results.report import Report
-
-from .left import ran, whole
 
 NAMES = [line.name for line in LINES]
 

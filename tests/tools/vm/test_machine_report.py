@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tools.vm.left import FAILURE, NO_SOCKETS, UP, part, ran, skipped, whole
 from vagrant.vm.machine.boot import Ran
 from vagrant.vm.results import report
 from vagrant.vm.results.report import Report
 from vagrant.vm.results.text import text
-
-from .left import FAILURE, NO_SOCKETS, UP, part, ran, skipped, whole
 
 
 def test_a_good_run() -> None:

@@ -13,7 +13,7 @@ CHECK = """[
 NO_SOCKETS = "this kernel makes no request sockets by a program: no bpf_sk_assign_tcp_reqsk"
 JUNIT = f"""<testsuites><testsuite>
 <testcase classname="tests.wire.test_modes" name="test_a"/>
-<testcase classname="tests.datapath.test_accept" name="test_b">
+<testcase classname="tests.bpf.backend.test_cookie_acceptor" name="test_b">
 <skipped type="pytest.skip" message="{NO_SOCKETS}"/></testcase>
 {{more}}</testsuite></testsuites>"""
 FAILURE = (

@@ -1,0 +1,1 @@
+"""The machines for each kernel, and what their tools do to the host."""
