@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from scapy.all import (
@@ -103,17 +104,18 @@ CHALLENGED = [
         ),
     )
 ]
+IPV4_FIELDS: dict[str, dict[str, Any]] = {
+    "4 bytes of IP options": {"options": [IPOption_NOP()] * 4},
+    "40 bytes of IP options": {"options": [IPOption_NOP()] * 40},
+    "record route": {"options": [IPOption_RR(routers=["0.0.0.0"] * 3)]},
+    "DSCP and ECN, which are not taken over": {"tos": 0xB9},
+    "TTL 1": {"ttl": 1},
+    "may be fragmented": {"flags": 0},
+    "wrong checksum": {"chksum": 1},
+}
 OF_IPV4 = [
     challenged(name, LINK / to_api(4, **fields) / tcp(IPIP4.port, "S"))
-    for name, fields in {
-        "4 bytes of IP options": {"options": [IPOption_NOP()] * 4},
-        "40 bytes of IP options": {"options": [IPOption_NOP()] * 40},
-        "record route": {"options": [IPOption_RR(routers=["0.0.0.0"] * 3)]},
-        "DSCP and ECN, which are not taken over": {"tos": 0xB9},
-        "TTL 1": {"ttl": 1},
-        "may be fragmented": {"flags": 0},
-        "wrong checksum": {"chksum": 1},
-    }.items()
+    for name, fields in IPV4_FIELDS.items()
 ]
 OF_IPV6 = [
     challenged(name, LINK / to_api(6) / headers / tcp(IPIP4.port, "S"), 6)

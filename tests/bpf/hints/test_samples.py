@@ -75,7 +75,7 @@ def test_the_first_packets_with_payload_are_sampled_as_they_are(
 
 
 def payload(sample: Any) -> bytes:
-    return sample["payload"][: int(sample["copied"])].tobytes()
+    return bytes(sample["payload"][: int(sample["copied"])])
 
 
 def copy_of(data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -74,7 +75,7 @@ def test_explain_leaves_no_trace(real: Acceld, network: Namespace) -> None:
         assert [(b.known_flows, len(b.verdicts)) for b in of_web.backends] == [(0, 0), (0, 0)]
 
 
-def guarded(policy: int, **fields: object) -> pb.UpdateServiceRequest:
+def guarded(policy: Any, **fields: Any) -> pb.UpdateServiceRequest:
     guard = model_pb2.Guard(policy=policy, **fields)
     return pb.UpdateServiceRequest(service=model_pb2.Service(name="web", guard=guard))
 

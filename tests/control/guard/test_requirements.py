@@ -63,6 +63,7 @@ def verdict(running: Running) -> str:
 
 def status(running: Running) -> guard_pb2.GuardStatus:
     stub = guard_pb2_grpc.GuardServiceStub(running.channel)
+    found: guard_pb2.GuardStatus
     (found,) = stub.GetGuardStatus(guard_pb2.GetGuardStatusRequest(service="web")).guards
     return found
 

@@ -37,7 +37,8 @@ class Driver:
         request = pb.UpdateServiceRequest(
             service=model_pb2.Service(name="web", guard=model_pb2.Guard(**fields))
         )
-        return self.here.stub.UpdateService(request).service
+        answer: pb.UpdateServiceResponse = self.here.stub.UpdateService(request)
+        return answer.service
 
     def pass_time(self, seconds: float, **rates: float) -> list[Any]:
         """In tenths of a second, with these packets per second."""

@@ -130,7 +130,7 @@ class Maps:
 
 def test_the_last_samples_are_kept_the_newest_first() -> None:
     maps, now = Maps(), 10.0
-    kept = KeptSamples(maps, clock=lambda: now)  # type: ignore[arg-type]
+    kept = KeptSamples(maps, clock=lambda: now)
     maps.waiting = [samples("192.0.2.1"), samples("192.0.2.2", service=2), samples("192.0.2.3")]
     for now in (10.0, 11.0, 12.0, 13.0):  # noqa: B007 - the clock looks at it
         kept.tick()

@@ -67,7 +67,8 @@ def test_a_snapshot_says_what_there_is(hints: list[tuple[int, int, int, bool]]) 
     callers = np.array([caller for _, _, caller, _ in hints], np.int64)
 
     def hash_(index: int, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-        return high * np.uint64(31) ^ low
+        mixed: np.ndarray = high * np.uint64(31) ^ low
+        return mixed
 
     kept = replay(
         snapshot(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 import grpc
+import numpy as np
 import pytest
 
 from accel.control.hints.pushed import service
@@ -101,7 +102,12 @@ def test_a_table_that_is_adopted_is_what_is_stored(placed: Here) -> None:
     table = maps.pushed.table
     table.on_clear = None
     stranger = maps.pushed.keys.of_service(1, *halves(ip_address("10.0.0.3")))
-    table.write(table.find_room(stranger), stranger, stranger & 0 | 1 << 12 | 1, stranger)
+    table.write(
+        table.find_room(stranger),
+        stranger,
+        stranger & np.uint64(0) | np.uint64(1 << 12 | 1),
+        stranger,
+    )
     missing = maps.pushed.keys.of_service(1, *halves(ip_address("10.0.0.2")))
     table.clear(table.find_places(missing))
     maps.prefixes[bytes(24)] = bytes(16)

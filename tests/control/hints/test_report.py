@@ -17,7 +17,7 @@ from tests.support.daemon.here import Here, details_of
 from tests.support.daemon.objects import service, web
 from tests.support.hints.hint_samples import MS, sample
 
-HINTS = {"affinity": model_pb2.AFFINITY_CLIENT}
+HINTS: dict[str, Any] = {"affinity": model_pb2.AFFINITY_CLIENT}
 WITH, WITHOUT = hello(VERSIONS + PSK), hello(VERSIONS)
 FINISHED = b"\x17\x03\x03\x00\x35" + bytes(53)
 

@@ -32,7 +32,10 @@ UDP = model_pb2.PROTOCOL_UDP
 
 def update(here: Here, **fields: Any) -> model_pb2.Hints:
     wanted = model_pb2.Service(name="web", hints=model_pb2.Hints(**fields))
-    return here.stub.UpdateService(pb.UpdateServiceRequest(service=wanted)).service.hints
+    answer: pb.UpdateServiceResponse = here.stub.UpdateService(
+        pb.UpdateServiceRequest(service=wanted)
+    )
+    return answer.service.hints
 
 
 def ids(*of: tuple[int, bytes]) -> model_pb2.ServerIds:

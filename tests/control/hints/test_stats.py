@@ -28,7 +28,7 @@ def calls(here: Here) -> Any:
     return hint_pb2_grpc.HintServiceStub(here.channel)
 
 
-def shard(key: int, size: int = 0, **fields: Any) -> hint_pb2.SetShardRequest:
+def shard(key: Any, size: int = 0, **fields: Any) -> hint_pb2.SetShardRequest:
     made = model_pb2.Shard(key=key, size=size)
     return hint_pb2.SetShardRequest(service="web", shard=made, **fields)
 

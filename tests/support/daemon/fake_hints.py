@@ -54,7 +54,7 @@ class FakeHints:
         self.pushed = Pushed(
             table=HintTable(np.zeros(words, np.uint64), limits.hints),
             keys=ClientKeys(flow_keys, limits.services),
-            prefixes=self.prefixes,
+            prefixes=self.prefixes,  # type: ignore[arg-type]  # dict.get has a default
             now=lambda: self.now,
         )
 

@@ -39,9 +39,12 @@ def apply(of: Here | Running, *given: Any, caller: str = "", version: int = 1) -
     """The answer to one request with these hints, batches and keys to remove."""
     request = pb.ApplyHintsRequest(version=version, caller=caller)
     for one in given:
-        {pb.Hint: request.hints, pb.HintBatch: request.batches, pb.HintKey: request.remove}[
-            type(one)
-        ].append(one)
+        fields: dict[type, Any] = {
+            pb.Hint: request.hints,
+            pb.HintBatch: request.batches,
+            pb.HintKey: request.remove,
+        }
+        fields[type(one)].append(one)
     (answer,) = stub(of).ApplyHints(iter([request]), timeout=30)
     assert answer.version == version
     return answer

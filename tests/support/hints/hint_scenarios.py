@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from accel.model.address import Address
 from accel.model.hints import (
@@ -230,7 +230,7 @@ def connection_ids() -> list[bytes]:
     ]
 
 
-def advice_for(numbers: Sequence[int], random: Random) -> dict[str, int]:
+def advice_for(numbers: Sequence[int], random: Random) -> dict[str, Any]:
     """What a hint says, and for how long."""
     lifetime = random.choice((1, 3, 6))
     return {

@@ -69,7 +69,7 @@ def cut(packet: Packet, length: int) -> Raw:
 
 def congestion_rows() -> Iterator[Row]:
     """RFC 6040 figure 4: outer across, inner down. None: dropped."""
-    table = {
+    table: dict[int, dict[int, int | None]] = {
         NOT_ECT: {NOT_ECT: NOT_ECT, ECT0: NOT_ECT, ECT1: NOT_ECT, CE: None},
         ECT0: {NOT_ECT: ECT0, ECT0: ECT0, ECT1: ECT1, CE: CE},
         ECT1: {NOT_ECT: ECT1, ECT0: ECT1, ECT1: ECT1, CE: CE},

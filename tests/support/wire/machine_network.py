@@ -15,7 +15,7 @@ from accel.lab.namespace import Namespace
 OTHER = {4: ipaddress.ip_address("198.51.100.2"), 6: ipaddress.ip_address("2001:db8:5e::2")}
 GUE_PORT = "6080"
 # Name and kind of each device, what else it is to be told, and the outer IP version.
-DEVICES = (
+DEVICES: tuple[tuple[str, str, list[str], int], ...] = (
     ("t44", "ipip", [], 4),
     ("t46", "sit", [], 4),
     ("t6", "ip6tnl", ["mode", "any"], 6),

@@ -7,7 +7,7 @@ import socket
 import ssl
 from typing import Any
 
-from aioquic.asyncio import QuicConnectionProtocol
+from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
@@ -96,6 +96,7 @@ class QuicClient(QuicConnectionProtocol):
         Without `new_id` it is as if a NAT on the way had forgotten the client.
         """
         before = self._transport
+        assert before is not None
         await self._open(host, local_port)
         before.close()
         if new_id:
@@ -105,7 +106,8 @@ class QuicClient(QuicConnectionProtocol):
     def end(self) -> None:
         """Close the connection and the socket."""
         self.close()
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.close()
         if self._timer is not None:
             self._timer.cancel()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from accel.lab import Host, Lab
 from accel.lab.clients.flood import Kind, Network, at_gateway
@@ -56,15 +56,16 @@ def settled(lab: Lab, daemon: Daemon, *verdicts: str) -> None:
         before = {name: packets(daemon, name) for name in verdicts}
         with at_gateway(lab, sources=SOURCES[version], to=address, kind=Kind.MIXED, rate=1000):
             until(
-                lambda before=before: all(packets(daemon, n) > before[n] for n in before),
+                lambda before: all(packets(daemon, n) > before[n] for n in before),
                 f"{verdicts} by a guard over IPv{version}",
+                before,
             )
 
 
-def until(seen: Callable[[], T], what: str) -> T:
-    """Wait until `seen` returns something; fail with `what` if it never does."""
+def until(seen: Callable[..., T], what: str, *given: Any) -> T:
+    """Wait until `seen` of what is `given` returns something; fail with `what` if it never does."""
     for _ in range(_TURNS):
-        if found := seen():
+        if found := seen(*given):
             return found
         threading.Event().wait(0.05)
     raise AssertionError(f"waited in vain: {what}")

@@ -49,7 +49,8 @@ def place() -> Iterator[Place]:
         lab.serve(list(SERVICE.values()))
         with Daemon(lab, options=["--key-period", "2"]) as daemon:
             services = guard_services(daemon, GUARD, lab.near)
-            spoils, seen = Spoils(lab.near), []
+            spoils = Spoils(lab.near)
+            seen: list[Attack] = []
             threading.Thread(target=watch, args=(daemon, seen), daemon=True).start()
             yield Place(lab=lab, daemon=daemon, spoils=spoils, services=services, seen=seen)
 
@@ -87,19 +88,19 @@ def test_on_and_off_again(place: Place, version: int) -> None:
             )
             before = {name: packets(daemon, name) for name in ("challenged", "unknown_flow")}
             with flood:
-                until(lambda n=turn: daemon.log.read_text().count(started) == n, started)
+                until(lambda n: daemon.log.read_text().count(started) == n, started, turn)
                 for verdict, seen in before.items():
-                    until(lambda verdict=verdict, n=seen: packets(daemon, verdict) > n, verdict)
-                until(lambda flood=flood, n=flood.sent: flood.sent - n > SOME, "the flood")
+                    until(lambda v, n: packets(daemon, v) > n, verdict, verdict, seen)
+                until(lambda f, n: f.sent - n > SOME, "the flood", flood, flood.sent)
                 reached, sent = spoils.packets, flood.sent
                 assert errors(curl(lab.clients[turn], [url(address)] * 20)) == {}
-                until(lambda flood=flood, n=sent: flood.sent - n > SOME, "the flood")
+                until(lambda f, n: f.sent - n > SOME, "the flood", flood, sent)
                 assert (spoils.packets - reached) * 10_000 < flood.sent - sent
                 (guard,) = daemon.client.guards(name)
                 assert (guard.state, guard.answering) == (GuardState.ATTACK, True)
-                (network,), worst = SOURCES[version], guard.sources[0]
-                assert network.supernet_of(ip_network(worst.prefix))
-            until(lambda n=turn: daemon.log.read_text().count(ended) == n, ended)
+                (network,), worst = SOURCES[version], ip_network(guard.sources[0].prefix)
+                assert worst.subnet_of(network)  # type: ignore[arg-type]  # of one version
+            until(lambda n: daemon.log.read_text().count(ended) == n, ended, turn)
         assert [each.stop().errors for each in traffic] == [[], []]
         assert [process.communicate()[0] for process in uploads] == [f"{MEGABYTE}\n"] * ROUNDS
         kept.ask()
@@ -128,13 +129,13 @@ def test_a_killed_daemon_leaves_the_guard_on(place: Place) -> None:
     lab, daemon, spoils, name = place.lab, place.daemon, place.spoils, place.services[4].name
     with at_gateway(lab, sources=SOURCES[4], to=SERVICE[4], rate=RATE) as flood:
         until(lambda: daemon.client.guards(name)[0].answering, "the start")
-        until(lambda n=flood.returned: flood.returned - n > SOME, "answers")
+        until(lambda n: flood.returned - n > SOME, "answers", flood.returned)
         reached, sent = spoils.packets, flood.sent
         daemon.kill()
         assert errors(curl(lab.clients[-2], [url(SERVICE[4])] * 20)) == {}
         daemon.start()
         assert daemon.client.guards(name)[0].answering
-        until(lambda n=flood.sent: flood.sent - n > SOME, "the flood")
+        until(lambda n: flood.sent - n > SOME, "the flood", flood.sent)
         assert errors(curl(lab.clients[-1], [url(SERVICE[4])] * 20)) == {}
         assert (spoils.packets - reached) * 10_000 < flood.sent - sent
     until(lambda: not daemon.client.guards(name)[0].answering, "the end")

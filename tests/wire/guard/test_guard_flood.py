@@ -56,7 +56,7 @@ def test_without_a_guard_the_backends_get_it_all(place: Place) -> None:
         )
         with flood:
             flood.wait()
-        until(lambda before=before: place.spoils.packets - before > 8_000, "the flood")
+        until(lambda before: place.spoils.packets - before > 8_000, "the flood", before)
 
 
 @pytest.mark.parametrize("mode", [GuardMode.AUTH, GuardMode.RETRANSMIT])
