@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from accel import __version__
-from accel.control.api import translate
+from accel.control.api import explanation, stats, translate
 from accel.control.api.served import Served
 from accel.control.gateway.interfaces import Interfaces
 from accel.control.gateway.writer import Writer
 from accel.control.ports import CounterPort, FlowPort, PacketPort, StatusPort
-from accel.control.report import explanation, stats
 from accel.control.state import plans
 from accel.control.state.plans import Plan
 from accel.errors import InvalidError

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from accel.control.api.served import Served
+from accel.control.api.stats import counts_of
 from accel.control.guard.guards import Guards, Standing
 from accel.control.guard.monitor import Seen
 from accel.control.guard.samples import KeptSamples
 from accel.control.guard.top_sources import address_of
 from accel.control.ports import CounterPort
-from accel.control.report.stats import counts_of
 from accel.control.state.state import State
 from accel.datapath.guard.counts import Counted
 from accel.errors import InvalidError

@@ -139,9 +139,11 @@ def test_i2_a_hint_never_makes_a_connection_fail(side: str, rig: Rig, seed: int)
                     number=done.backend, generation=generation, plainly=plain.backend
                 )
             elif not step.packet.opens and done.verdict in FORWARDED:
-                handshake = begun.pop(step.packet.flow) if step.packet.flow in begun else None
-                if handshake and _should_go_on(handshake, step, plain):
-                    assert done.backend == handshake.number, "SYN and ACK went different ways"
+                if step.packet.flow not in begun:
+                    continue
+                begin = begun.pop(step.packet.flow)
+                if _should_go_on(begin, step, plain):
+                    assert done.backend == begin.number, "SYN and ACK went different ways"
 
 
 def _should_go_on(handshake: Begun, step: Step, plain: Decision) -> bool:
