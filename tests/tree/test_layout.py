@@ -27,7 +27,7 @@ def tracked(*folders: str) -> list[Path]:
     command = ("git", "ls-files", "-co", "--exclude-standard", *folders)
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     paths = [ROOT / line for line in sorted(listed.splitlines())]
-    return [p for p in paths if p.is_file() and not p.is_relative_to(ROOT / GENERATED)]
+    return [p for p in paths if p.exists() and not p.is_relative_to(ROOT / GENERATED)]
 
 
 FILES = tracked()
