@@ -10,6 +10,9 @@ from accel.verdicts import Verdict
 Counts = dict[Verdict, tuple[int, int]]
 """Packets and bytes by verdict."""
 
+_OF_BACKENDS = tuple(v for v in Verdict if v.forward)
+_OF_SERVICES = tuple(v for v in Verdict if not v.forward)
+
 
 class Counters(Extension):
     """The memory of `counters`. `backends` and `services` are by CPU, number and cell, of packets
@@ -27,8 +30,8 @@ class Counters(Extension):
 
     def backend(self, number: int) -> Counts:
         """By FORWARD_* verdict."""
-        cells = self.backends[:, number].sum(axis=0)
-        return {v: (int(cells[v - 1, 0]), int(cells[v - 1, 1])) for v in Verdict if v.forward}
+        cells = self.backends[:, number].sum(axis=0).tolist()
+        return {v: (cells[v - 1][0], cells[v - 1][1]) for v in _OF_BACKENDS}
 
     def service(self, index: int) -> Counts:
         """By the other verdicts."""
@@ -39,8 +42,8 @@ class Counters(Extension):
         return self._of_service(index, CONSTANTS["NOTED_CELL"])
 
     def _of_service(self, index: int, first: int) -> Counts:
-        cells = self.services[:, index].sum(axis=0)[first:]
-        return {v: (int(cells[v, 0]), int(cells[v, 1])) for v in Verdict if not v.forward}
+        cells = self.services[:, index, first:].sum(axis=0).tolist()
+        return {v: (cells[v][0], cells[v][1]) for v in _OF_SERVICES}
 
     def reset_backend(self, number: int) -> None:
         """All to 0."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address
 from random import Random
 
@@ -48,9 +49,14 @@ class Packet:
 
     def frame(self, service: Service) -> bytes:
         """As it comes in."""
-        ports = {"sport": self.port, "dport": service.port}
-        upper = TCP(**ports, flags=self.flags) if self.flags else UDP(**ports)
-        return bytes(LINK / IP(src=self.client, dst=str(service.address)) / upper / self.data)
+        return _frame(self, str(service.address), service.port)
+
+
+@cache
+def _frame(packet: Packet, address: str, port: int) -> bytes:
+    ports = {"sport": packet.port, "dport": port}
+    upper = TCP(**ports, flags=packet.flags) if packet.flags else UDP(**ports)
+    return bytes(LINK / IP(src=packet.client, dst=address) / upper / packet.data)
 
 
 def services() -> list[PlacedService]:

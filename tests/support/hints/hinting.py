@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_address
 
 import numpy as np
@@ -11,7 +12,8 @@ from accel.datapath.hints.values import Seen
 from accel.model.hints import Hints, HintUse, Kind, QuicId, Shard, ShardKey
 from accel.model.prefix import Network
 from accel.model.quic import ServerId
-from tests.support.packets.packets import LINK, tcp, to_api, udp
+from tests.support.packets.of_clients import OfClients
+from tests.support.packets.packets import tcp, udp
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import CLIENT4, WAYS
 
@@ -30,19 +32,26 @@ def quic(size: int, rotation: int = 0, nonce: int = 4) -> QuicId:
 
 
 def syn(client: str = CLIENT4, port: int = 40001, data: bytes = b"") -> bytes:
-    return bytes(LINK / _header(client) / tcp(POOL.port, "S", sport=port) / data)
+    return _written(_version(client), "S", data).frame(client, port)
 
 
 def ack(client: str = CLIENT4, port: int = 40001, data: bytes = b"") -> bytes:
-    return bytes(LINK / _header(client) / tcp(POOL.port, "A", sport=port) / data)
+    return _written(_version(client), "A", data).frame(client, port)
 
 
 def datagram(client: str = CLIENT4, port: int = 40001, data: bytes = b"x") -> bytes:
-    return bytes(LINK / _header(client) / udp(POOL.port, sport=port) / data)
+    return _written(_version(client), "", data).frame(client, port)
 
 
-def _header(client: str) -> object:
-    return to_api(ip_address(client).version, src=client)
+@lru_cache(maxsize=64)
+def _written(version: int, flags: str, data: bytes) -> OfClients:
+    """With these TCP flags; without any, over UDP."""
+    header = tcp(POOL.port, flags) if flags else udp(POOL.port)
+    return OfClients(version, header / data)
+
+
+def _version(client: str) -> int:
+    return 6 if ":" in client else 4
 
 
 def nth(number: int) -> str:
