@@ -19,6 +19,7 @@ from accel.lab.namespace import Namespace
 from accel.v1 import gateway_pb2 as pb
 from tests.support.daemon.acceld import Acceld, Running
 from tests.support.daemon.objects import backend, service, web
+from tests.support.daemon.other_layout import OTHER_LAYOUT
 
 WITHOUT_BPFFS = ("unshare", "--mount", "sh", "-c", 'umount --lazy /sys/fs/bpf; exec "$@"', "sh")
 
@@ -206,7 +207,7 @@ def test_a_pin_folder_that_is_not_whole(real: Acceld, network: Namespace, gone: 
 
 def test_a_replacement_that_was_cut_off(real: Acceld, network: Namespace) -> None:
     """Other limits are other maps. The link is pinned beside both when the daemon is killed."""
-    with real.running("--interface", "in", "--max-flows", "1024") as first:
+    with real.running("--interface", "in", *OTHER_LAYOUT) as first:
         first.stub.Apply(web())
         first.terminate()
     assert real.pin_root is not None

@@ -16,6 +16,7 @@ from accel.lab.daemon import Daemon
 from accel.lab.servers.datagrams import Datagrams, echo
 from accel.model.backend import Backend, Mode, State
 from accel.model.service import Protocol, Service
+from tests.support.daemon.other_layout import OTHER_LAYOUT
 from tests.support.wire.steering import (
     SERVICE,
     a_service,
@@ -78,7 +79,7 @@ def stopped(daemon: Daemon) -> None:
 def replaced(daemon: Daemon) -> None:
     """By one whose maps are of another layout: nothing can be adopted."""
     daemon.stop()
-    daemon.command += ["--max-flows", "65536", "--max-backends", "512"]
+    daemon.command += OTHER_LAYOUT
     daemon.start()
 
 

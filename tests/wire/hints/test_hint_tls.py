@@ -21,6 +21,7 @@ from accel.model.backend import Backend, Mode, State
 from accel.model.guard import Guard, Policy
 from accel.model.hints import UNHINTED, Affinity, Hints, Learn
 from accel.model.results.hints import HintKind, HintStats
+from tests.support.daemon.other_layout import FLOWS, OTHER_LAYOUT, USUAL_LAYOUT
 from tests.support.wire.steering import SERVICE, a_service, its_backends, set_state
 from tests.support.wire.under_attack import until
 
@@ -28,7 +29,6 @@ from tests.support.wire.under_attack import until
 LEARN = Hints(learn=Learn.ALL, holdout=0, floor=1000)
 AFFINITY = Hints(affinity=Affinity.CLIENT, holdout=0, floor=1000)
 CLIENTS = 24
-FLOWS = 1 << 16  # of the flow cache: of what these tests open none is pushed out by others
 
 
 @dataclass(kw_only=True)
@@ -80,7 +80,8 @@ def place() -> Iterator[Place]:
     with Lab(Topology(near=5, far=0, homes=2, gateways=2)) as lab:
         lab.serve(list(SERVICE.values()))
         crowd(lab, lab.client)
-        with Daemon(lab, options=["--max-flows", str(FLOWS)]) as daemon:
+        # Of what these tests open, none is pushed out of a flow cache of that size by others.
+        with Daemon(lab, options=OTHER_LAYOUT) as daemon:
             yield Place(lab=lab, daemon=daemon)
 
 
@@ -295,7 +296,7 @@ def test_one_of_another_layout_keeps_what_was_pushed(place: Place) -> None:
         agent.push(name, dict.fromkeys(pushed.clients, "b3"), lifetime=3000)
     left = place.left(name, pushed)
     daemon.stop()
-    daemon.command += ["--max-flows", str(FLOWS // 2)]
+    daemon.command += USUAL_LAYOUT
     daemon.start()
     assert 0 < place.left(name, pushed) <= left
     assert set(where(pushed.come()).values()) == {"b3"}
