@@ -34,8 +34,8 @@ def mount_bpffs(folder: Path) -> Path:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove `folder`, and what is pinned below it."""
+    """Remove `folder`, and what is pinned below it. It stays if the mount in it does."""
     with contextlib.suppress(FileNotFoundError):
         if os.path.ismount(folder / _NAME):
-            subprocess.run(["umount", "--lazy", folder / _NAME], check=False)
+            subprocess.run(["umount", "--lazy", folder / _NAME], check=True)
         shutil.rmtree(folder)

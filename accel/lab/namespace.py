@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from pyroute2 import IPRoute, netns
 
@@ -36,7 +37,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """A named network namespace with its loopback up. Raises HostError without the right to it."""
+    """A named network namespace with its loopback up. A context manager, which removes it.
+
+    Raises HostError without the right to it.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -49,9 +53,24 @@ class Namespace:
                 f"cannot make the network namespace {name}: {error.strerror}",
                 hint="the lab needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN)",
             ) from error
-        with self.entered():
-            self.netlink = IPRoute()
-        self.netlink.link("set", index=1, state="up")
+        try:
+            with self.entered():
+                self.netlink = IPRoute()
+            self.netlink.link("set", index=1, state="up")
+        except BaseException:
+            netns.remove(name)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.remove()
 
     @property
     def path(self) -> Path:
@@ -205,13 +224,18 @@ def _orphans(folder: Path, prefix: str) -> list[Path]:
 
 
 def _inhabitants(path: Path) -> list[int]:
-    inode = path.stat().st_ino
+    wanted = _identity(path)
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (process / "ns/net").stat().st_ino == inode:
+            if _identity(process / "ns/net") == wanted:
                 found.append(int(process.name))
     return found
+
+
+def _identity(namespace: Path) -> tuple[int, int]:
+    found = namespace.stat()
+    return found.st_dev, found.st_ino
 
 
 def _setns(file: IO[bytes]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import itertools
-import os
 import signal
 import tempfile
 import threading
@@ -17,11 +15,11 @@ from typing import Any, Self
 from accel.lab import unwrap
 from accel.lab.folder import mount_bpffs, remove_folder
 from accel.lab.hosts import INTERFACE, SERVICES, Host, Segment, Topology, add_address
+from accel.lab.names import PREFIX, unique
 from accel.lab.namespace import Namespace, sweep
 from accel.lab.servers import nginx
 from accel.model.address import Address
 
-PREFIX = "accel"
 _NAT = """
 table inet nat {{
   chain out {{
@@ -34,7 +32,6 @@ table inet nat {{
   }}
 }}
 """
-_serial = itertools.count(1)
 
 
 class Lab:
@@ -50,7 +47,7 @@ class Lab:
         self.homes: list[Host] = []
         self.gateways: list[Host] = []
         self.backends: list[Host] = []
-        self._id = f"{PREFIX}-{os.getpid()}.{next(_serial)}"
+        self._id = unique()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._id}-"))
         self._namespaces: list[Namespace] = []
         self._owners: dict[str, Namespace] = {}  # of segments: who has the bridge
@@ -128,7 +125,8 @@ class Lab:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
-                self._handlers[number] = signal.signal(number, _leave)
+                if signal.getsignal(number) is signal.SIG_DFL:  # who handles it ends us, too
+                    self._handlers[number] = signal.signal(number, _leave)
         return self
 
     def __exit__(

@@ -23,11 +23,12 @@ def on_cpus(*cpus: int) -> Iterator[None]:
 @contextlib.contextmanager
 def first() -> Iterator[None]:
     """This process, and those that it starts, before others that would like the CPUs."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     os.setpriority(os.PRIO_PROCESS, 0, -20)
     try:
         yield
     finally:
-        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @contextlib.contextmanager

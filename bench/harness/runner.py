@@ -7,13 +7,14 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.ebpf.source import read_constants
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from bench.harness.cpus import pinned
 from bench.harness.summary import quiet_medians
@@ -154,18 +155,14 @@ def ready() -> Iterator[Harness]:
     A program that is on no interface is put into the kernel's XDP dispatcher for each test run,
     and then taken out again: two waits for all CPUs, 16 ms in place of one.
     """
-    namespace = Namespace(f"accel-bench-{os.getpid()}")
-    try:
+    with ExitStack() as stack:
+        namespace = stack.enter_context(Namespace(f"{unique()}-bench"))
         namespace.netlink.link("add", ifname="a", kind="veth", peer={"ifname": "b"})
         harness = Harness()
         with namespace.entered():
-            links = [
-                syscall.link_create(wrapper, namespace.index(interface), syscall.ATTACH_XDP, NATIVE)
-                for wrapper, interface in zip(harness.wrappers, "ab", strict=True)
-            ]
+            for wrapper, interface in zip(harness.wrappers, "ab", strict=True):
+                index = namespace.index(interface)
+                link = syscall.link_create(wrapper, index, syscall.ATTACH_XDP, NATIVE)
+                stack.callback(os.close, link)
         with pinned():
             yield harness
-        for link in links:
-            os.close(link)
-    finally:
-        namespace.remove()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +21,8 @@ from accel.datapath.encode import Words
 from accel.datapath.maps import NAMES
 from accel.ebpf import syscall
 from accel.errors import UnreachableError
+from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from accel.model.backend import Backend
 from accel.model.service import Protocol, Service
@@ -74,11 +74,10 @@ class Host:
 @contextlib.contextmanager
 def host() -> Iterator[Host]:
     """The namespace with its one next hop; all of it is removed in the end."""
-    name = f"accel-bench-{os.getpid()}"
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    pins = Path("/sys/fs/bpf") / name
-    namespace = Namespace(name)
-    try:
+    with _folder() as made, Namespace(f"{unique()}-bench") as namespace:
+        folder = made / "files"
+        folder.mkdir()
+        pins = mount_bpffs(made) / "accel"
         link = namespace.netlink
         link.link("add", ifname="up", kind="veth", peer={"ifname": "far"})
         for interface in ("up", "far"):
@@ -90,14 +89,15 @@ def host() -> Iterator[Host]:
         )
         link.route("add", dst="10.0.0.0/8", gateway="192.0.2.254")
         yield Host(namespace=namespace, folder=folder, pins=pins)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix=f"{unique()}-bench-"))
+    try:
+        yield made
     finally:
-        namespace.remove()
-        shutil.rmtree(folder)
-        for path in [*pins.glob("*/*"), *pins.glob("*.lock")]:
-            path.unlink()
-        for path in [*pins.glob("*"), pins]:
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        remove_folder(made)
 
 
 @dataclass(frozen=True, kw_only=True)

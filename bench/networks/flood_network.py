@@ -26,8 +26,8 @@ from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.lab.clients.flood import Flood, Kind
 from accel.lab.hosts import Host, Segment
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
-from accel.lab.network import PREFIX
 from accel.lab.servers import nginx
 from accel.model.backend import Backend, Mode
 from accel.model.guard_secret import COOKIE, keys_around
@@ -100,7 +100,7 @@ class Network:
     """The edge and all sides; `close` removes everything."""
 
     def __init__(self) -> None:
-        self._id = f"{PREFIX}-{os.getpid()}.0-bench"  # swept as labs are
+        self._id = f"{unique()}-bench"
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self._id}-"))

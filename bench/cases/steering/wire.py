@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from accel.datapath.layout import possible_cpus
 from accel.ebpf import syscall
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from accel.model.service import Protocol
 from accel.verdicts import Verdict
@@ -28,7 +29,7 @@ _FLOWS = 1 << 16
 
 def run() -> Iterator[Result]:
     """Ours, and a program that only returns XDP_TX, in turn."""
-    namespace = Namespace(f"accel-bench-{os.getpid()}")
+    namespace = Namespace(f"{unique()}-bench")
     try:
         link = namespace.netlink
         link.link("add", ifname="near", kind="veth", peer={"ifname": "far"})

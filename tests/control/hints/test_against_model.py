@@ -137,8 +137,10 @@ def _key(client: str) -> str:
 def shm() -> Iterator[Path]:
     """In memory: what a power cut would leave is no matter here."""
     made = Path(tempfile.mkdtemp(dir="/dev/shm"))
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
 
 
 @st.composite
