@@ -3,7 +3,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PY := .venv/bin/python
 CASES ?=
 KERNELS ?=
-TEST_PACKAGES := vagrant vagrant-libvirt
+TEST_PACKAGES := vagrant vagrant-libvirt zsh fish
 VM_PACKAGES := qemu-system-x86 mmdebstrap busybox-static kmod e2fsprogs
 VAGRANT_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-utils dnsmasq-base rsync openssh-client
 # Where packages cannot be had, the programs themselves say which are missing.

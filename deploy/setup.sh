@@ -45,11 +45,16 @@ wanted="$wanted $(available $extra)"
 wanted=$(echo $wanted)
 [ -n "$wanted" ] || exit 0
 echo "setup: installing $wanted"
+exec 9</usr/sbin # one at a time: the policy of the first one is not the second one's to remove
+flock 9
 policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then # a server that is installed for tests must not start by itself
-	printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
-	$sudo chmod +x $policy
+ours="accel's deploy/setup.sh" # what one left that was killed is removed by the next
+if [ ! -e $policy ] && [ ! -L $policy ] || grep -qs "$ours" $policy; then
+	# A server that is installed for tests must not start by itself.
 	trap '$sudo rm -f $policy' EXIT
+	trap 'exit 130' HUP INT TERM # dash runs no EXIT trap when a signal ends it
+	printf '#!/bin/sh\n# Of %s, while it installs.\nexit 101\n' "$ours" | $sudo tee $policy >/dev/null
+	$sudo chmod +x $policy
 fi
 # shellcheck disable=SC2086
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $wanted >/dev/null
