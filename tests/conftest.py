@@ -1,16 +1,21 @@
-"""What all tests share: a skip that nobody has agreed to fails in CI, and what kernels lack."""
+"""What all tests share: the host is left as it was, a skip that nobody has agreed to fails in CI,
+and what kernels lack."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
+from types import FrameType
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from accel.ebpf import probes
+from accel.lab.names import unique
+from tests.support import host_state, processes
 from vagrant.vm.results import skips
 
 # No test asserts a time: the machines are shared, and a slow minute is no fault of the code's.
@@ -19,13 +24,44 @@ settings.load_profile("shared")
 
 # Every daemon would compile the same: the first one does it for all, or, for a virtual machine, the
 # host has done it (vagrant/vm/compiled.py).
-_CACHE = tempfile.TemporaryDirectory(prefix="accel-cache-")
+_CACHE = tempfile.TemporaryDirectory(prefix=f"{unique()}-cache-")
 if _given := os.environ.get("ACCEL_COMPILED"):
     shutil.copytree(_given, _CACHE.name, dirs_exist_ok=True)
 os.environ["ACCEL_CACHE"] = _CACHE.name
 
 _KNOWN = skips.known(os.environ.get("ACCEL_KNOWN_SKIPS", skips.HOST))
 _skipped: list[skips.Skip] = []
+_before: dict[str, host_state.Things | None] = {}
+_changes: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def full_run() -> None:
+    """What uses it, itself or by another fixture, is left out of `make check`: all that makes
+    namespaces, starts a daemon, loads a program, or takes seconds for something else."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="what `make check` runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        slow = [item for item in items if "full_run" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
+
+
+def pytest_sessionstart() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    host_state.sweep()
+    _before.update(host_state.look())
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """As after Ctrl-C, all fixtures take back what they did."""
+    pytest.exit(signal.Signals(number).name, returncode=128 + number)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -55,10 +91,15 @@ def _unknown() -> list[skips.Skip]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _unknown() and session.exitstatus == pytest.ExitCode.OK:
+    _changes.extend(host_state.changes(_before))
+    processes.end_ours()
+    refused = _changes or _unknown()
+    if refused and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for skip in _unknown():
         terminalreporter.write_line(f"skipped, and not in {skips.FILE.name}: {skip}", red=True)
+    for change in _changes:
+        terminalreporter.write_line(f"the host is not as it was: {change}", red=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from accel.model.placement import Limits
 from tests.support.daemon.acceld import REAL, Acceld
@@ -21,9 +20,11 @@ from tests.support.daemon.objects import MACS
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A short path: that of a unix socket may have 107 bytes."""
-    made = Path(tempfile.mkdtemp(prefix="accel-"))
-    yield made
-    shutil.rmtree(made)
+    made = Path(tempfile.mkdtemp(prefix=f"{unique()}-"))
+    try:
+        yield made
+    finally:
+        remove_folder(made)
 
 
 @pytest.fixture
@@ -39,33 +40,30 @@ def here(folder: Path, limits: Limits) -> Iterator[Here]:
 
 
 @pytest.fixture
-def acceld(folder: Path) -> Acceld:
+def acceld(folder: Path, full_run: None) -> Acceld:
     return Acceld(folder=folder)
 
 
 @pytest.fixture
-def network() -> Iterator[Namespace]:
+def network(full_run: None) -> Iterator[Namespace]:
     """Interface `in` with 10.0.0.254/24, where 10.0.0.1 and 10.0.0.2 are known neighbours."""
-    namespace = Namespace(f"control-{os.getpid()}")
-    ip = namespace.netlink
-    ip.link("add", ifname="in", kind="veth", peer={"ifname": "out"})
-    index = namespace.index("in")
-    for name in ("in", "out"):
-        ip.link("set", index=namespace.index(name), state="up")
-    ip.addr("add", index=index, address="10.0.0.254", prefixlen=24)
-    for address, mac in MACS.items():
-        ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent")
-    yield namespace
-    namespace.remove()
+    with Namespace(f"{unique()}-control") as namespace:
+        ip = namespace.netlink
+        ip.link("add", ifname="in", kind="veth", peer={"ifname": "out"})
+        index = namespace.index("in")
+        for name in ("in", "out"):
+            ip.link("set", index=namespace.index(name), state="up")
+        ip.addr("add", index=index, address="10.0.0.254", prefixlen=24)
+        for address, mac in MACS.items():
+            ip.neigh("add", dst=address, lladdr=mac, ifindex=index, state="permanent")
+        yield namespace
 
 
 @pytest.fixture
-def real(folder: Path, network: Namespace) -> Iterator[Acceld]:
-    yield Acceld(
+def real(folder: Path, network: Namespace) -> Acceld:
+    return Acceld(
         folder=folder,
         program=REAL,
         pin_root=mount_bpffs(folder) / "accel",
         prefix=("nsenter", f"--net={network.path}"),
     )
-    remove_folder(folder)
-    folder.mkdir()

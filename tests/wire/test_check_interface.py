@@ -6,17 +6,18 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from accel.lab.names import unique
+
 
 @pytest.fixture
 def namespace() -> Iterator[str]:
     """With a veth pair, `near` and `far`."""
-    name = f"check-{uuid.uuid4().hex[:8]}"
+    name = f"{unique()}-check"
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         _ip(name, "link", "add", "near", "type", "veth", "peer", "name", "far")

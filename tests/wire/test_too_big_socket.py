@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Iterator
 
@@ -12,6 +11,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet, Raw
 
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from accel.nexthop import icmp_errors
 from accel.nexthop.icmp_errors import TooBigSocket
@@ -22,10 +22,9 @@ LOCAL = {4: "127.0.0.1", 6: "::1"}
 
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
-    made = Namespace(f"accel-{os.getpid()}.0-icmp")
-    made.sysctl(ipv4__icmp_ratelimit=0)
-    yield made
-    made.remove()
+    with Namespace(f"{unique()}-icmp") as made:
+        made.sysctl(ipv4__icmp_ratelimit=0)
+        yield made
 
 
 @pytest.fixture(autouse=True)

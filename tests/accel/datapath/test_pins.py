@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
+import tempfile
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 
 from accel.datapath.datapath import DataPath
+from accel.lab.folder import mount_bpffs, remove_folder
+from accel.lab.names import unique
 from accel.model.placement import Limits
 from accel.model.prefix_columns import Prefixes
 from tests.support.hints.hinting import Hinted, syn
@@ -19,20 +20,20 @@ from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import KEPT, LIMITS, Rig
 from tests.support.packets.world import WAYS, World
 
+pytestmark = pytest.mark.usefixtures("full_run")
+
 POOL = WAYS["pool"]
 TCP4 = "pool-tcp4"
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
+def root() -> Iterator[Path]:
     """A pin root in a bpffs of this test's own."""
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    if _libc.mount(b"bpf", os.fsencode(folder), b"bpf", 0, None):
-        pytest.skip(f"no bpffs can be mounted: {os.strerror(ctypes.get_errno())}")
-    yield folder / "accel"
-    assert _libc.umount2(os.fsencode(folder), 2) == 0  # MNT_DETACH
+    folder = Path(tempfile.mkdtemp(prefix=f"{unique()}-pins-"))
+    try:
+        yield mount_bpffs(folder) / "accel"
+    finally:
+        remove_folder(folder)
 
 
 def frames() -> list[bytes]:

@@ -37,6 +37,7 @@ from accel.backend.verdicts import read_verdicts
 from accel.datapath.guard.actions import Stance
 from accel.ebpf import probes
 from accel.errors import HostError, NotFoundError
+from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from accel.model.guard_secret import COOKIE, derive_key, keys_around
 from tests.model.cookie_model import MSS, Asked, cookie, kept_mss, option_bits
@@ -67,9 +68,8 @@ def keys(generation: int = NOW) -> CookieKeys:
 @pytest.fixture(scope="module")
 def home() -> Iterator[Namespace]:
     """Where test runs look for sockets: a namespace that nobody else listens in."""
-    namespace = Namespace(f"accept-{os.getpid()}")
-    yield namespace
-    namespace.remove()
+    with Namespace(f"{unique()}-accept") as namespace:
+        yield namespace
 
 
 @pytest.fixture(scope="module")
@@ -237,20 +237,19 @@ def tunnel(loaded: Accept) -> Iterator[tuple[Namespace, int]]:
     """A device without Ethernet headers, as tunnels are, that the program is attached to."""
     if not Path("/dev/net/tun").exists():
         pytest.skip("this kernel is built without tun devices")
-    namespace = Namespace(f"accept-tun-{os.getpid()}")
-    with namespace.entered():
-        device = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
-        loaded.attach("tun0")
-    index, link = namespace.index("tun0"), namespace.netlink
-    link.link("set", index=index, state="up")
-    for version, prefix in ((4, 32), (6, 128)):
-        link.addr("replace", index=1, address=SERVICE[version], prefixlen=prefix, flags=2)
-        link.route("replace", dst=f"{CLIENT[version]}/{prefix}", oif=index)
-    namespace.sysctl(ipv4__conf__all__rp_filter=0, ipv4__conf__tun0__rp_filter=0)
-    yield namespace, device
-    os.close(device)
-    namespace.remove()
+    with Namespace(f"{unique()}-accept") as namespace:
+        with namespace.entered():
+            device = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
+            loaded.attach("tun0")
+        index, link = namespace.index("tun0"), namespace.netlink
+        link.link("set", index=index, state="up")
+        for version, prefix in ((4, 32), (6, 128)):
+            link.addr("replace", index=1, address=SERVICE[version], prefixlen=prefix, flags=2)
+            link.route("replace", dst=f"{CLIENT[version]}/{prefix}", oif=index)
+        namespace.sysctl(ipv4__conf__all__rp_filter=0, ipv4__conf__tun0__rp_filter=0)
+        yield namespace, device
+        os.close(device)
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -18,6 +18,7 @@ from tests.support.tree import ROOT
 
 REAL = ("-m", "accel.control.daemon")
 FAKE = ("-m", "tests.support.daemon.fakes")
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 def channel_to(socket: Path) -> Any:
@@ -59,7 +60,7 @@ class Acceld:
             "--pin-root": self.pin_root or self.folder / "pins",
         }
         named = [part for option, path in files.items() for part in (option, str(path))]
-        return [*self.prefix, sys.executable, *self.program, *named, *options]
+        return [*_ENDS_WITH_US, *self.prefix, sys.executable, *self.program, *named, *options]
 
     @contextlib.contextmanager
     def running(self, *options: str) -> Iterator[Running]:
