@@ -15,6 +15,7 @@ from tests.support.tree import DOCS
 HEADER = BPF_DIR / "maps/verdicts.h"
 
 
+@pytest.mark.usefixtures("full_run")
 def test_all_that_the_compiler_sees_is_read(tmp_path: Path) -> None:
     """The C's own count, as a size that only fits if it is right."""
     entry = tmp_path / "count.c"

@@ -10,8 +10,13 @@ from accel.datapath.datapath import DataPath
 from tests.support.packets.rig import KEPT, LIMITS, Rig
 
 
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """All of it is left out of `make check`."""
+    return config.getoption("--quick") or None
+
+
 @pytest.fixture(scope="session")
-def loaded() -> Iterator[Rig]:
+def loaded(full_run: None) -> Iterator[Rig]:
     """The data path, loaded, pinned nowhere and attached to nothing."""
     datapath = DataPath.open(None, LIMITS, KEPT)
     yield Rig(datapath)

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.tree import ROOT
 
+pytestmark = pytest.mark.usefixtures("full_run")
+
 LEFT_OUT = shutil.ignore_patterns(".*", "*.so", "*.egg-info", "__pycache__", "build", "dist", "out")
 
 

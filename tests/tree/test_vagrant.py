@@ -12,6 +12,8 @@ import pytest
 from tests.support.tree import ROOT
 from vagrant.vm.parts.kernels import LINES
 
+pytestmark = pytest.mark.usefixtures("full_run")
+
 FOLDER = ROOT / "vagrant"
 
 

@@ -15,6 +15,11 @@ from tests.support.wire.machine_network import DEVICES, GUE_PORT, OTHER, Network
 from tests.support.wire.steering import SERVICE
 
 
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """All of it is left out of `make check`."""
+    return config.getoption("--quick") or None
+
+
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
     """Backend b1 is near, b2 and b3 are far. All serve SERVICE, which is ours, and OTHER."""

@@ -246,6 +246,7 @@ def test_the_command(
     assert [found["level"] for found in json.loads(capsys.readouterr().out)] == list(levels)
 
 
+@pytest.mark.usefixtures("full_run")
 def test_an_ordinary_user_is_told_what_is_missing() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to become an ordinary user")

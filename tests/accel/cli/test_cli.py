@@ -58,7 +58,7 @@ Accel = Callable[..., Result]
 
 
 @pytest.fixture
-def socket(tmp_path: Path) -> Iterator[Path]:
+def socket(tmp_path: Path, full_run: None) -> Iterator[Path]:
     """The socket of a running daemon whose data path is in memory."""
     folder = tmp_path / "run"
     path = folder / "s"

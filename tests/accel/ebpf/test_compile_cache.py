@@ -17,6 +17,8 @@ from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import LIMITS
 from tests.support.packets.world import WAYS, World
 
+pytestmark = pytest.mark.usefixtures("full_run")
+
 FRAME = bytes(LINK / to_api(4) / tcp(WAYS["ipip4"].port))
 
 

@@ -45,6 +45,7 @@ def test_what_is_missing_names_the_kernel(
     assert ("9.9" in found.fix) == (errno != 1)
 
 
+@pytest.mark.usefixtures("full_run")
 def test_probes_leave_nothing() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to probe")
@@ -72,6 +73,7 @@ def test_what_is_refused_names_the_kernel() -> None:
     assert "9.9" in caught.value.hint
 
 
+@pytest.mark.usefixtures("full_run")
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_a_kernel_that_is_new_enough_has_it(feature: Feature) -> None:
     """A probe that always fails would refuse what works."""

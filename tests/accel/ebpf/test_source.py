@@ -91,6 +91,7 @@ def test_every_line_is_named_truly() -> None:
     assert checked > 500
 
 
+@pytest.mark.usefixtures("full_run")
 def test_the_compiler_names_the_true_place(folder: Path) -> None:
     entry = write(folder, entry='int a;\n#include "part.h"\n', part="int b;\nint c = d;\n")
     with pytest.raises(ProgramError, match=r"part\.h:2"):

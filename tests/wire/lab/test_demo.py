@@ -15,6 +15,7 @@ from accel.lab.clients.requests import Answer
 from accel.lab.demo import acts
 from accel.lab.demo.returning import Returning
 from accel.lab.demo.siege import Siege
+from accel.lab.namespace import end
 
 COMMAND = [sys.executable, "-m", "accel.lab.demo"]
 
@@ -76,11 +77,14 @@ def test_a_failed_request_is_an_exit_code(
 
 def test_ctrl_c_removes_everything() -> None:
     process = subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    while "Act 1" not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    said = process.communicate()[1]
+    try:
+        assert process.stdout is not None
+        while "Act 1" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    finally:
+        end([process])
     assert process.returncode == 130
     assert said.strip() == "demo: interrupted; everything is removed again"
     assert left_behind(process.pid) == []

@@ -1,0 +1,1 @@
+"""The lab itself, in its namespaces: its network, its floods, and the demo."""
