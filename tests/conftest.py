@@ -23,7 +23,7 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 # Every daemon would compile the same: the first one does it for all, or, for a virtual machine, the
-# host has done it (vagrant/vm/compiled.py).
+# host has done it (vagrant/vm/parts/compiled.py).
 _CACHE = tempfile.TemporaryDirectory(prefix=f"{unique()}-cache-")
 if _given := os.environ.get("ACCEL_COMPILED"):
     shutil.copytree(_given, _CACHE.name, dirs_exist_ok=True)
