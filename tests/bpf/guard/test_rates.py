@@ -6,70 +6,32 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scapy.all import ICMP, IP, TCP, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Packet
+from scapy.all import ICMP, IP, Packet
 
-from accel.datapath.guard.actions import Level, Rule, Stance
+from accel.datapath.guard.actions import Level, Rule
 from accel.datapath.layout import ticks_per_second
 from accel.model.guard import Rate
 from tests.support.packets.clock import TICK
-from tests.support.packets.guarding import (
-    ATTACKED,
-    IPIP4,
-    TCP4,
-    TCP6,
-    UDP4,
-    number,
-    proof,
-    stance,
-    syn,
+from tests.support.packets.guarding import IPIP4, TCP4, TCP6, UDP4, proof, stance, syn
+from tests.support.packets.packets import LINK, to_api, udp
+from tests.support.packets.rates import (
+    LIMITED,
+    SECOND,
+    SLOWER,
+    UDP6,
+    guard,
+    limited,
+    passing,
+    ping,
+    ping6,
+    query,
 )
-from tests.support.packets.packets import CLIENT_PORT, LINK, tcp, to_api, udp
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row, check
-from tests.support.packets.world import ANY4, API4, API6, CLIENT4, HOST4
-
-UDP6 = "ipip4-udp6"
-SECOND = ticks_per_second() * TICK
-SLOWER = 16  # for what must not end before the machine has time for the next packet
-
+from tests.support.packets.world import API4, CLIENT4
 
 QUERY = LINK / to_api(4) / udp(IPIP4.port)
 PING = LINK / IP(src=CLIENT4, dst=API4) / ICMP(id=1, seq=1) / b"ping"
-
-
-def query(source: str = "", version: int = 4) -> bytes:
-    """A datagram."""
-    return bytes(LINK / to_api(version, **({"src": source} if source else {})) / udp(IPIP4.port))
-
-
-def ping(source: str = CLIENT4, destination: str = API4) -> bytes:
-    return bytes(LINK / IP(src=source, dst=destination) / ICMP(id=1, seq=1) / b"ping")
-
-
-def ping6(source: str = "2001:db8:c::7") -> bytes:
-    return bytes(LINK / IPv6(src=source, dst=API6) / ICMPv6EchoRequest(id=1, seq=1))
-
-
-def passing(rig: Rig, frames: list[bytes], verdict: str) -> list[int]:
-    """Which of `frames`, counted one after the other, are not dropped with `verdict`."""
-    found = []
-    for position, frame in enumerate(frames):
-        traced = rig.trace(frame).verdict.name
-        done = rig.count(frame)
-        assert (done.action == "XDP_DROP") == (traced == verdict), "explained, then otherwise"
-        if traced != verdict:
-            found.append(position)
-    return found
-
-
-def guard(rig: Rig, stances: dict[str, Stance]) -> None:
-    """With rates as they are said, but slower: no token comes back before a test is over."""
-    rig.guard(stances)
-    rig.slow_down(SLOWER)
-
-
-def limited(rule: Rule, level: Level = Level.ON, **rates: Rate) -> Stance:
-    return stance({rule: level}, **rates)
 
 
 # Three kinds of packets that are limited: the service, whose guard it is, and how to make one.
@@ -195,127 +157,6 @@ def test_an_ipv6_source_is_a_64_and_its_prefix_a_48(
     of_one_48 = [make(f"2001:db8:c:{n}::1") for n in range(1, 6)]
     assert passing(rig, of_one_48, verdict) == [0, 1, 2]
     assert passing(rig, [make(f"2001:db8:d:{n}::1") for n in range(4)], verdict) == [0, 1, 2, 3]
-
-
-def test_ipv4_and_ipv6_do_not_count_for_each_other(rig: Rig) -> None:
-    """Whatever their bits: the one's first half is what the other's mapped address ends in."""
-    rates = {"udp": Rate(per_second=1, burst=1)}
-    guard(rig, {s: limited(Rule.UDP_RATE, **rates) for s in (UDP4, UDP6)})
-    twin = "0:ffff:c633:6407::1"
-    assert passing(rig, [query(), query(twin, 6), query(), query(twin, 6)], "UDP_RATE") == [0, 1]
-
-
-# Whose bucket it is
-
-
-def test_services_have_their_own(rig: Rig) -> None:
-    rate = {"udp": Rate(per_second=1, burst=2)}
-    services = (UDP4, "gue4-udp4")
-    guard(rig, {service: limited(Rule.UDP_RATE, **rate) for service in services})
-    other = bytes(LINK / to_api(4) / udp(445))
-    assert passing(rig, [query()] * 4 + [other] * 4, "UDP_RATE") == [0, 1, 4, 5]
-
-
-def test_addresses_have_their_own_for_icmp(rig: Rig) -> None:
-    rate = {"icmp": Rate(per_second=1, burst=2)}
-    guard(rig, {s: limited(Rule.ICMP_RATE, **rate) for s in (TCP4, "any-tcp4")})
-    frames = [ping()] * 4 + [ping(destination=ANY4)] * 4
-    assert passing(rig, frames, "ICMP_RATE") == [0, 1, 4, 5]
-
-
-def test_udp_and_icmp_of_one_guard_do_not_count_for_each_other(rig: Rig) -> None:
-    levels = {Rule.UDP_RATE: Level.ON, Rule.ICMP_RATE: Level.ON}
-    rates = {"udp": Rate(per_second=1, burst=2), "icmp": Rate(per_second=1, burst=3)}
-    guard(rig, {UDP4: stance(levels, **rates)})
-    assert passing(rig, [query()] * 3, "UDP_RATE") == [0, 1]
-    assert passing(rig, [ping()] * 4, "ICMP_RATE") == [0, 1, 2]
-
-
-def test_icmp_goes_by_the_first_guarded_service_of_its_address(rig: Rig) -> None:
-    rates = {"icmp": Rate(per_second=1, burst=1)}
-    rig.guard({"gue4-tcp4": stance({Rule.ICMP_RATE: Level.ON}, **rates)})
-    assert passing(rig, [ping()] * 3, "ICMP_RATE") == [0]
-    rig.guard({TCP4: stance({Rule.FLAGS: Level.ON})})
-    assert passing(rig, [ping()] * 3, "ICMP_RATE") == [0, 1, 2]
-    rig.guard({TCP4: stance({})})
-    assert passing(rig, [ping()] * 3, "ICMP_RATE") == []
-
-
-def test_other_icmp_is_limited_too(rig: Rig) -> None:
-    """Errors of whatever they quote, and what is left to the host."""
-    rig.guard({TCP4: limited(Rule.ICMP_RATE, icmp=Rate(per_second=1, burst=2))})
-    quote = IP(src=API4, dst=CLIENT4) / TCP(sport=IPIP4.port, dport=CLIENT_PORT)
-    error = bytes(LINK / IP(src=CLIENT4, dst=API4) / ICMP(type=3, code=4, nexthopmtu=1400) / quote)
-    timestamp = bytes(LINK / IP(src=CLIENT4, dst=API4) / ICMP(type=13))
-    assert passing(rig, [error, timestamp, ping(), error], "ICMP_RATE") == [0, 1]
-    rig.guard({TCP6: limited(Rule.ICMP_RATE, icmp=Rate(per_second=1, burst=1))})
-    too_big = IPv6(src="2001:db8:c::7", dst=API6) / ICMPv6PacketTooBig()
-    assert passing(rig, [bytes(LINK / too_big)] * 2, "ICMP_RATE") == [0]
-
-
-def test_what_is_for_the_host_is_not_limited(rig: Rig) -> None:
-    rig.guard({TCP4: limited(Rule.ICMP_RATE, icmp=Rate(per_second=1, burst=1))})
-    assert passing(rig, [ping(destination=HOST4)] * 5, "ICMP_RATE") == [0, 1, 2, 3, 4]
-
-
-# SYNs and strays of sources that are proven
-
-LIMITED = {**ATTACKED, Rule.SYN_RATE: Level.ON}
-
-
-def proven(rig: Rig, **rates: Rate) -> None:
-    """A proven source, and its rates."""
-    rig.guard({TCP4: stance(LIMITED, **rates), TCP6: stance(LIMITED, **rates)})
-    for packet in (proof(), proof(6)):
-        rig.count(bytes(packet))
-
-
-def syns(count: int, version: int = 4, **fields: object) -> list[bytes]:
-    return [bytes(syn(version, port=1000 + n, **fields)) for n in range(count)]
-
-
-def strays(count: int) -> list[bytes]:
-    return [bytes(LINK / to_api(4) / tcp(IPIP4.port, sport=5000 + n)) for n in range(count)]
-
-
-def test_a_proven_source_opens_so_many_connections(rig: Rig) -> None:
-    proven(rig, syn=Rate(per_second=1, burst=4))
-    assert passing(rig, syns(7), "SYN_RATE") == [0, 1, 2, 3]
-    rig.pass_time(2.1)
-    assert passing(rig, syns(7), "SYN_RATE") == [0, 1]
-    assert passing(rig, syns(7, 6), "SYN_RATE") == [0, 1, 2, 3], "IPv6 is another source"
-
-
-def test_its_strays_have_a_bucket_of_their_own(rig: Rig) -> None:
-    """Each new connection has one: the ACK of its handshake."""
-    proven(rig, syn=Rate(per_second=1, burst=3))
-    assert passing(rig, syns(5), "SYN_RATE") == [0, 1, 2]
-    assert passing(rig, strays(5), "SYN_RATE") == [0, 1, 2]
-    assert passing(rig, strays(5), "SYN_RATE") == [0, 1, 2], "known flows are no strays"
-
-
-def test_what_is_challenged_takes_no_token(rig: Rig) -> None:
-    proven(rig, syn=Rate(per_second=1, burst=2), syn_prefix=Rate(per_second=1, burst=2))
-    for frame in syns(20, src="198.51.100.8"):
-        assert rig.count(frame).action == "XDP_TX"
-    assert passing(rig, syns(4), "SYN_RATE") == [0, 1]
-
-
-def test_a_prefix_of_proven_sources(rig: Rig) -> None:
-    proven(rig, syn=Rate(per_second=1, burst=2), syn_prefix=Rate(per_second=1, burst=3))
-    other = syn(src="198.51.100.8")
-    answer = LINK / to_api(4, src="198.51.100.8") / tcp(IPIP4.port, "R", seq=number(other))
-    rig.count(bytes(answer))
-    frames = [*syns(3), *syns(3, src="198.51.100.8")]
-    assert passing(rig, frames, "SYN_RATE") == [0, 1, 3]
-
-
-def test_the_rate_at_monitor(rig: Rig) -> None:
-    levels = {**ATTACKED, Rule.SYN_RATE: Level.MONITOR}
-    guard(rig, {TCP4: stance(levels, syn=Rate(per_second=1, burst=2))})
-    rig.count(bytes(proof()))
-    assert passing(rig, syns(5), "SYN_RATE") == [0, 1, 2, 3, 4]
-    assert [(v.name, packets) for (_, v), (packets, _) in rig.noted().items()] == [("SYN_RATE", 3)]
 
 
 def rated(name: str, service: str, frame: Packet, packet: Packet, taken: Packet | None) -> Row:

@@ -1,43 +1,29 @@
-"""How flows behave: what is stored, what stays, what moves, what dies."""
+"""How flows behave: what is stored, what is known, and where its packets go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, Packet
+from scapy.all import UDP, Ether, IPv6
 
-from accel.datapath.layout import CONSTANTS
 from accel.model.backend import State
+from tests.support.packets.flows import (
+    ACK,
+    POOL,
+    SYN,
+    TCP4,
+    UDP4,
+    chosen,
+    client,
+    known,
+    path_mtu_error,
+    stored,
+)
 from tests.support.packets.packets import CLIENT_PORT, LINK, leaves, tcp, to_api, transport, udp
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row, check
-from tests.support.packets.world import API4, CLIENT4, GATEWAY_MAC, GENERATION, WAYS
-
-POOL = WAYS["pool"]
-TCP4, UDP4, TCP6 = "pool-tcp4", "pool-udp4", "pool-tcp6"
-SYN, ACK = LINK / to_api(4) / tcp(POOL.port, "S"), LINK / to_api(4) / tcp(POOL.port)
-LIFETIME, WAYS_OF_BUCKET = CONSTANTS["LIFETIME"], CONSTANTS["WAYS"]
-
-
-def client(number: int, flags: str = "A") -> bytes:
-    """A packet of one of many flows."""
-    header = to_api(4, src=f"198.51.{100 + number // 250}.{1 + number % 250}")
-    return bytes(LINK / header / tcp(POOL.port, flags))
-
-
-def chosen(rig: Rig, frame: bytes) -> int:
-    """The backend that a packet would go to now."""
-    return rig.trace(frame).backend
-
-
-def known(rig: Rig, frame: bytes) -> bool:
-    return rig.trace(frame).known_flow
-
-
-def stored(rig: Rig) -> int:
-    return int(np.count_nonzero(rig.flow_words))
+from tests.support.packets.world import GATEWAY_MAC, WAYS
 
 
 def test_a_syn_stores_nothing(rig: Rig) -> None:
@@ -98,245 +84,6 @@ def test_flows_are_counted_for_their_backends(rig: Rig) -> None:
     assert rig.flows_of(TCP4) == list(expected.values())
     assert min(expected.values()) > 0
     assert rig.datapath.flows.per_backend().sum() == 40
-
-
-def spread(rig: Rig, service: str = TCP4) -> dict[int, int]:
-    """Forty flows, known; the backend of each."""
-    for number in range(40):
-        rig.count(client(number))
-    return {number: chosen(rig, client(number)) for number in range(40)}
-
-
-def test_flows_stay_when_a_backend_is_taken_away_from_the_others(rig: Rig) -> None:
-    before = spread(rig)
-    gone = rig.world.numbers(TCP4)[1]
-    rig.world.remove_backend(TCP4, gone)
-    rig.place()
-    for number, backend in before.items():
-        outcome = rig.trace(client(number))
-        assert outcome.known_flow == (backend != gone)
-        assert (outcome.backend == backend) == (backend != gone)
-        assert outcome.backend in rig.world.numbers(TCP4)
-
-
-def test_flows_stay_when_a_backend_comes(rig: Rig) -> None:
-    full = rig.world.services[TCP4]
-    rig.world.remove_backend(TCP4, rig.world.numbers(TCP4)[1])
-    rig.place()
-    before = spread(rig)
-    rig.world.services[TCP4] = full
-    rig.place()
-    assert {n: chosen(rig, client(n)) for n in before} == before
-    fresh = {chosen(rig, client(n)) for n in range(40, 120)}
-    assert fresh == set(rig.world.numbers(TCP4))
-
-
-def test_drain_keeps_its_flows_and_gets_no_new_ones(rig: Rig) -> None:
-    before = spread(rig)
-    drained = rig.world.numbers(TCP4)[0]
-    rig.world.change(TCP4, drained, state=State.DRAIN)
-    rig.place()
-    assert {n: chosen(rig, client(n)) for n in before} == before
-    assert all(chosen(rig, client(n)) != drained for n in range(40, 200))
-    assert rig.datapath.flows.per_backend()[drained] == list(before.values()).count(drained)
-
-
-def test_a_syn_on_a_drained_flow_goes_elsewhere(rig: Rig) -> None:
-    """The client uses its port again: a new connection, which a draining backend must not get."""
-    before = spread(rig)
-    drained = rig.world.numbers(TCP4)[0]
-    number = next(n for n, backend in before.items() if backend == drained)
-    rig.world.change(TCP4, drained, state=State.DRAIN)
-    rig.place()
-    assert chosen(rig, client(number, "S")) != drained
-    rig.count(client(number, "S"))
-    assert chosen(rig, client(number)) != drained, "its next packets go where its SYN went"
-
-
-def test_down_moves_its_flows(rig: Rig) -> None:
-    before = spread(rig)
-    down = rig.world.numbers(TCP4)[2]
-    rig.world.change(TCP4, down, state=State.DOWN)
-    rig.place()
-    for number, backend in before.items():
-        now = chosen(rig, client(number))
-        assert now == backend if backend != down else now != down
-    assert rig.datapath.flows.per_backend()[down] == 0
-    for number in before:
-        rig.count(client(number))
-    assert rig.datapath.flows.per_backend().sum() == 40, (
-        "moved flows take the place of their old words"
-    )
-    rig.world.change(TCP4, down, state=State.UP)
-    rig.place()
-    for number in before:
-        assert known(rig, client(number))
-        assert chosen(rig, client(number)) != down, "moved once, they stay where they are"
-
-
-def test_a_number_that_is_given_out_again_revives_no_flow(rig: Rig) -> None:
-    before = spread(rig)
-    reused = rig.world.numbers(TCP4)[0]
-    rig.world.change(TCP4, reused, generation=GENERATION + 1)
-    rig.place()
-    assert rig.datapath.flows.per_backend()[reused] == 0
-    for number, backend in before.items():
-        assert known(rig, client(number)) == (backend != reused)
-
-
-def test_nor_when_all_its_generations_were_used_up(rig: Rig) -> None:
-    reused = rig.world.numbers(TCP4)[0]
-    rig.world.change(TCP4, reused, generation=0)
-    rig.place()
-    before = spread(rig)
-    full = rig.world.services[TCP4]
-    rig.world.remove_backend(TCP4, reused)
-    rig.place()
-    rig.world.services[TCP4] = full
-    rig.place()
-    for number, backend in before.items():
-        assert known(rig, client(number)) == (backend != reused)
-
-
-def test_a_change_between_a_syn_and_its_ack_does_not_part_them(rig: Rig) -> None:
-    number = rig.world.numbers(TCP4)[0]
-    full = rig.world.services[TCP4]
-    by_full = {n: chosen(rig, client(n, "S")) for n in range(60)}
-    rig.world.remove_backend(TCP4, number)
-    rig.place_now()
-    by_less = {n: chosen(rig, client(n, "S")) for n in by_full}
-    for n, backend in by_full.items():
-        # The one that is gone can keep nothing; the others keep the handshakes they have.
-        assert chosen(rig, client(n)) == (by_less[n] if backend == number else backend)
-    rig.forget_former_rings()
-    rig.world.services[TCP4] = full
-    rig.place_now()
-    assert {n: chosen(rig, client(n)) for n in by_full} == by_less
-    assert {n: chosen(rig, client(n, "S")) for n in by_full} == by_full
-    rig.count(client(0))  # its SYN was before the change
-    moved = [n for n in by_full if by_less[n] != by_full[n]]
-    for n in moved[1:]:
-        rig.count(client(n, "S"))
-        assert known(rig, client(n)), "a SYN that the former ring would send elsewhere is stored"
-        assert chosen(rig, client(n)) == by_full[n]
-    rig.forget_former_rings()
-    assert chosen(rig, client(0)) == by_less[0], "stored by its ACK"
-    assert chosen(rig, client(moved[0])) == by_full[moved[0]]
-
-
-def test_a_datagram_goes_by_the_new_ring_at_once(rig: Rig) -> None:
-    frames = [bytes(LINK / to_api(4, src=f"198.51.100.{n}") / udp(POOL.port)) for n in range(1, 60)]
-    number = rig.world.numbers(UDP4)[0]
-    full = rig.world.services[UDP4]
-    by_full = [chosen(rig, frame) for frame in frames]
-    rig.world.remove_backend(UDP4, number)
-    rig.place()
-    rig.world.services[UDP4] = full
-    rig.place_now()
-    assert [chosen(rig, frame) for frame in frames] == by_full
-
-
-def test_a_backend_taken_away_and_put_back_keeps_what_is_left_of_its_flows(rig: Rig) -> None:
-    before = spread(rig)
-    number = rig.world.numbers(TCP4)[0]
-    full = rig.world.services[TCP4]
-    rig.world.remove_backend(TCP4, number)
-    rig.place()
-    assert not any(chosen(rig, client(n)) == number for n in before)
-    rig.world.services[TCP4] = full
-    rig.place()
-    assert {n: chosen(rig, client(n)) for n in before} == before
-
-
-def test_idle_flows_die_after_their_lifetime(rig: Rig) -> None:
-    rig.count(bytes(ACK))
-    rig.next_epoch(LIFETIME)
-    assert known(rig, bytes(ACK))
-    assert rig.datapath.flows.per_backend().sum() == 1
-    rig.next_epoch()
-    assert not known(rig, bytes(ACK))
-    assert rig.datapath.flows.per_backend().sum() == 0
-    assert stored(rig) == 0, "swept"
-
-
-def test_idle_flows_are_dead_before_they_are_swept_away(rig: Rig) -> None:
-    rig.count(bytes(ACK))
-    rig.settings.view(np.uint32)[0] += LIFETIME
-    assert known(rig, bytes(ACK))
-    rig.settings.view(np.uint32)[0] += 1
-    assert not known(rig, bytes(ACK))
-
-
-def test_flows_in_use_do_not_die(rig: Rig) -> None:
-    for _ in range(3):
-        rig.count(bytes(ACK))
-        rig.next_epoch(LIFETIME)
-    assert known(rig, bytes(ACK))
-
-
-def test_an_icmp_error_and_a_trace_do_not_keep_a_flow_alive(rig: Rig) -> None:
-    rig.count(bytes(ACK))
-    rig.next_epoch(LIFETIME)
-    rig.trace(bytes(ACK))
-    rig.count(bytes(LINK / path_mtu_error()))
-    rig.next_epoch()
-    assert not known(rig, bytes(ACK))
-
-
-def test_a_dead_flow_never_looks_young_again(rig: Rig) -> None:
-    """Ages are counted modulo AGES: the sweep has to come before they turn over."""
-    rig.count(bytes(ACK))
-    rig.next_epoch(LIFETIME + 1)
-    for _ in range(2 * CONSTANTS["AGES"]):
-        assert not known(rig, bytes(ACK))
-        rig.next_epoch()
-
-
-def bucketful(rig: Rig) -> list[bytes]:
-    """Flows of one bucket, one more than it has room for: found by where their words appear."""
-    by_bucket: dict[int, list[bytes]] = {}
-    for number in range(1000):
-        frame = client(number)
-        rig.flow_words[:] = 0
-        rig.count(frame)
-        bucket = int(np.flatnonzero(rig.flow_words)[0]) // WAYS_OF_BUCKET
-        frames = by_bucket.setdefault(bucket, [])
-        frames.append(frame)
-        if len(frames) > WAYS_OF_BUCKET:
-            rig.flow_words[:] = 0
-            return frames
-    raise AssertionError("a thousand flows and no full bucket")
-
-
-def test_a_full_bucket_loses_its_oldest_flow(rig: Rig) -> None:
-    *frames, last = bucketful(rig)
-    oldest = frames[3]
-    rig.count(oldest)
-    rig.next_epoch()
-    for frame in frames:
-        if frame is not oldest:
-            rig.count(frame)
-    rig.count(last)
-    assert not known(rig, oldest)
-    assert all(known(rig, frame) for frame in (*frames, last) if frame is not oldest)
-
-
-def test_a_full_bucket_keeps_what_is_in_use(rig: Rig) -> None:
-    """The oldest is the one that was idle for longest, not the one that was stored first."""
-    *frames, last = bucketful(rig)
-    for frame in frames:
-        rig.count(frame)
-    rig.next_epoch()
-    for frame in frames[:-1]:
-        rig.count(frame)
-    rig.count(last)
-    assert [known(rig, frame) for frame in frames] == [True] * (WAYS_OF_BUCKET - 1) + [False]
-
-
-def path_mtu_error() -> Packet:
-    """About the flow of ACK."""
-    quote = IP(src=API4, dst=CLIENT4) / TCP(sport=POOL.port, dport=CLIENT_PORT)
-    return IP(src="203.0.113.1", dst=API4) / ICMP(type=3, code=4, nexthopmtu=1400) / quote
 
 
 def test_an_icmp_error_follows_the_flow_and_not_the_ring(rig: Rig) -> None:
@@ -473,13 +220,3 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_row(rig: Rig, row: Row) -> None:
     check(rig, row)
-
-
-def test_a_flood_of_packets_that_come_once_leaves_live_flows_alone(rig: Rig) -> None:
-    live = [client(number) for number in range(12)]
-    for frame in live * 2:
-        rig.count(frame)
-    for number in range(12, 3012):
-        rig.count(client(number))
-    assert all(known(rig, frame) for frame in live)
-    assert stored(rig) == len(rig.flow_words), "the flood filled what was free"
