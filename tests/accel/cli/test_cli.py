@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,152 +14,10 @@ import yaml
 from accel.cli import connect
 from accel.cli.backend import drain
 from accel.cli.main import main
-from accel.config import configuration
 from accel.model.guard import UNGUARDED
 from accel.model.hints import UNHINTED
 from accel.terminal import plain
-from tests.support.tree import ROOT
-
-FILE = """\
-services:
-  - name: api
-    address: 203.0.113.10
-    port: 443
-    backends:
-      - {name: a, address: 10.0.0.11}
-      - {name: b, address: 10.0.0.12, weight: 200, mode: gue}
-      - {name: lost, address: 10.99.0.1}
-  - name: dns
-    address: 2001:db8::53
-    port: 0
-    protocol: udp
-"""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def value(self) -> object:
-        return json.loads(self.out)
-
-
-Accel = Callable[..., Result]
-
-
-@pytest.fixture
-def socket(tmp_path: Path, full_run: None) -> Iterator[Path]:
-    """The socket of a running daemon whose data path is in memory."""
-    folder = tmp_path / "run"
-    path = folder / "s"
-    daemon = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.support.daemon.fakes"),
-            *("--socket", path, "--state", tmp_path / "state.db", "--pin-root", tmp_path / "pins"),
-            *("--max-backends", "64"),
-        ],
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while not path.exists():
-            assert daemon.poll() is None, "the daemon ended"
-            time.sleep(0.02)
-        yield path
-    finally:
-        daemon.terminate()
-        daemon.wait()
-
-
-@pytest.fixture
-def accel(
-    socket: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Accel:
-    """Runs a command in this process."""
-    monkeypatch.setenv(connect.ENVIRONMENT, str(socket))
-
-    def run(*arguments: str, code: int = 0) -> Result:
-        got = main(arguments)
-        out, err = capsys.readouterr()
-        assert got == code, f"exit {got}: {out}{err}"
-        return Result(got, out, err)
-
-    return run
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    path = tmp_path / "gateway.yaml"
-    path.write_text(FILE)
-    return str(path)
-
-
-@pytest.fixture
-def applied(accel: Accel, file: str) -> Accel:
-    """The same, with FILE applied."""
-    accel("apply", "-f", file)
-    return accel
-
-
-def test_apply_and_diff(accel: Accel, file: str) -> None:
-    before = accel("diff", "-f", file, code=10)
-    assert "+ backend api/b  10.0.0.12  gue  weight 200  up" in before.out.splitlines()
-    assert before.err == "5 to create\n"
-    dry = accel("apply", "-f", file, "--dry-run")
-    assert (dry.out, dry.err) == (before.out, before.err)
-    made = accel("apply", "-f", file, "-o", "json").value
-    assert isinstance(made, dict)
-    assert made["revision"] == 2
-    assert [change["kind"] for change in made["changes"]] == ["created"] * 5
-    same = accel("diff", "-f", file)
-    assert (same.out, same.err) == ("", "no difference\n")
-
-
-def test_apply_prunes_only_if_asked(applied: Accel, file: str) -> None:
-    Path(file).write_text(FILE.split("  - name: dns")[0].replace("weight: 200", "weight: 50"))
-    assert applied("apply", "-f", file).out == "~ backend api/b  weight 200 -> 50\n"
-    pruned = applied("apply", "-f", file, "--prune")
-    assert pruned.out == "- service dns  [2001:db8::53]:*/udp\n"
-    assert pruned.err == "1 deleted\n"
-
-
-def test_apply_at_another_revision_is_refused(applied: Accel, file: str) -> None:
-    Path(file).write_text("services: []")
-    refused = applied("apply", "-f", file, "--prune", "--expected-revision", "1", code=5)
-    assert "at revision 2, not 1" in refused.err
-    assert "\nhint: somebody else changed it" in refused.err
-    assert applied("service", "list", "-o", "name").out == "api\ndns\n"
-
-
-def test_what_only_the_daemon_can_refuse_names_the_line(applied: Accel, file: str) -> None:
-    Path(file).write_text("services:\n- name: web\n  address: 203.0.113.10\n  port: 443\n")
-    refused = applied("apply", "-f", file, code=2)
-    assert refused.err.startswith("accel: services[0].address: 'api' has this address")
-    assert f"({file} line 3)" in refused.err
-
-
-def test_a_full_map_is_refused_with_the_way_out(accel: Accel, tmp_path: Path) -> None:
-    many = [{"name": f"b{i}", "address": "10.0.0.1"} for i in range(64)]
-    service = {"name": "api", "address": "192.0.2.1", "port": 80, "backends": many}
-    path = tmp_path / "many.json"
-    path.write_text(json.dumps({"services": [service]}))
-    refused = accel("apply", "-f", str(path), code=6)
-    assert "64 backends are more than the limit of 63" in refused.err
-    assert "hint: raise it with --max-backends of acceld" in refused.err
-    assert accel("service", "list", "-o", "name").out == ""
-
-
-def test_export_is_what_was_applied(applied: Accel, file: str, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.yaml"
-    copy.write_text(applied("export").out)
-    assert applied("diff", "-f", str(copy), "--prune").out == ""
-    again, first = configuration.load(str(copy)).desired, configuration.load(file).desired
-    assert (again.services, again.backends) == (first.services, first.backends)
+from tests.support.cli.commands import Accel
 
 
 def test_service_commands(applied: Accel) -> None:
@@ -324,66 +177,6 @@ def test_explain(applied: Accel) -> None:
     applied("explain", "--from", "192.0.2.1:1", "--to", "none", code=3)
     mixed = applied("explain", "--from", "192.0.2.1:1", "--to", "dns:53", code=2)
     assert "192.0.2.1 is IPv4" in mixed.err
-
-
-def _spawned(socket: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "accel.cli.main", *arguments],
-        env={**os.environ, connect.ENVIRONMENT: str(socket)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_watch_from_a_revision_until_ctrl_c(applied: Accel, socket: Path) -> None:
-    watching = _spawned(socket, "watch", "--from-revision", "1")
-    assert watching.stdout is not None
-    first = [watching.stdout.readline() for _ in range(5)]
-    assert first[0] == "     2  + service api  203.0.113.10:443/tcp\n"
-    applied("backend", "set", "api/a", "--weight", "7")
-    assert watching.stdout.readline() == "     3  ~ backend api/a  weight 100 -> 7\n"
-    watching.send_signal(signal.SIGINT)
-    _, err = watching.communicate(timeout=30)
-    assert (watching.returncode, err) == (130, "")
-
-
-def test_watch_prints_a_line_of_json_for_each_event(applied: Accel, socket: Path) -> None:
-    watching = _spawned(socket, "watch", "--from-revision", "1", "-o", "json")
-    assert watching.stdout is not None
-    event = json.loads(watching.stdout.readline())
-    watching.send_signal(signal.SIGINT)
-    watching.communicate(timeout=30)
-    assert (event["revision"], event["change"]["kind"]) == (2, "created")
-
-
-def test_watch_says_that_a_revision_is_not_kept(accel: Accel) -> None:
-    unknown = accel("watch", "--from-revision", "1000", code=9)
-    assert unknown.err.startswith("accel: ")
-    assert "\nhint: " in unknown.err
-
-
-def test_stats_watch_until_ctrl_c(applied: Accel, socket: Path) -> None:
-    watching = _spawned(socket, "stats", "--watch", "--interval", "0.1", "-o", "json")
-    assert watching.stdout is not None
-    first, second = (json.loads(watching.stdout.readline()) for _ in range(2))
-    watching.send_signal(signal.SIGINT)
-    watching.communicate(timeout=30)
-    assert watching.returncode == 130
-    for stats in (first, second):
-        # The fake's counters stand still: what is printed are rates, not counts.
-        assert stats["gateway"] == [{"verdict": "not_service", "packets": 0, "bytes": 0}]
-        assert stats["services"][0]["backends"][0]["known_flows"] == 1
-
-
-def test_a_reader_that_goes_away_is_no_error(applied: Accel, socket: Path) -> None:
-    watching = _spawned(socket, "stats", "--watch", "--interval", "0.1", "-o", "json")
-    assert watching.stdout is not None
-    watching.stdout.readline()
-    watching.stdout.close()
-    assert watching.wait(timeout=30) == 141
-    assert watching.stderr is not None
-    assert watching.stderr.read() == ""
 
 
 def test_check_finds_the_daemon(accel: Accel, socket: Path) -> None:

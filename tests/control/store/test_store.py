@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -223,35 +222,6 @@ def test_another_placement_of_the_same_is_stored(store: Store) -> None:
     assert loaded.revision == state.revision
 
 
-@pytest.mark.parametrize(
-    "content", [b"no database at all" * 100, b"SQLite format 3\x00" + bytes(99)]
-)
-def test_a_file_that_is_not_ours_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "state.db"
-    path.write_bytes(content)
-    with pytest.raises(HostError, match=r"cannot open the state file .*--state"):
-        Store(path)
-    assert path.read_bytes() == content
-
-
-def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE songs (title TEXT)")
-    content = path.read_bytes()
-    with pytest.raises(HostError, match="another program"):
-        Store(path)
-    assert path.read_bytes() == content
-
-
-def test_another_schema_is_refused(tmp_path: Path) -> None:
-    Store(tmp_path / "state.db").close()
-    with sqlite3.connect(tmp_path / "state.db") as db:
-        db.execute("PRAGMA user_version=77")
-    with pytest.raises(HostError, match="schema version 77, above"):
-        Store(tmp_path / "state.db")
-
-
 def test_a_file_of_the_first_schema_is_read_and_its_log_too(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with sqlite3.connect(path) as db:
@@ -290,11 +260,6 @@ def test_quiet_rates_are_kept(store: Store, tmp_path: Path) -> None:
     store.set_quiet_rates({"web": 12.5, "dns": 3.0})
     store.set_quiet_rates({"web": 20.0})
     assert store.quiet_rates() == {"web": 20.0}
-
-
-def test_only_its_group_may_read_the_folder(tmp_path: Path) -> None:
-    Store(tmp_path / "lib" / "state.db").close()
-    assert os.stat(tmp_path / "lib").st_mode & 0o777 == 0o750
 
 
 def test_a_log_of_before_there_were_hints_is_read(store: Store) -> None:

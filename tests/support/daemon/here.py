@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -25,6 +26,8 @@ from accel.v1 import gateway_pb2_grpc
 from tests.support.daemon.acceld import channel_to
 from tests.support.daemon.fake_follower import FakeFollower
 from tests.support.daemon.fakes import FakeDataPath
+
+Call = Callable[[Any], Any]  # of a stub
 
 
 class Here:
@@ -126,3 +129,10 @@ def details_of(error: grpc.RpcError) -> dict[str, Any]:
         kind = getattr(error_details_pb2, packed.TypeName().rsplit(".", 1)[1])
         found[kind.DESCRIPTOR.name] = kind.FromString(packed.value)
     return found
+
+
+def refused(call: Call, here: Here) -> tuple[grpc.RpcError, dict[str, Any]]:
+    """The error that a call of the stub ends with, and its details."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(here.stub)
+    return caught.value, details_of(caught.value)
