@@ -11,6 +11,7 @@ from accel.lab.clients.requests import Answer
 from accel.lab.daemon import Daemon
 from accel.model.address import Address
 from accel.model.backend import Backend, Mode, State
+from accel.model.results.gateway import Target
 from accel.model.service import Protocol, Service
 
 SERVICE = {
@@ -65,3 +66,9 @@ def errors(answers: Sequence[Answer]) -> Counter[str]:
 def spread(answers: Sequence[Answer]) -> Counter[str]:
     """How many answers each backend gave."""
     return Counter(answer.backend for answer in answers if answer.ok)
+
+
+def chosen(daemon: Daemon, service: Service, client: Address, port: int) -> str:
+    """The backend that a SYN from there would go to now."""
+    target = Target(service=service.name, port=80)
+    return daemon.client.explain((client, port), target, syn=True).backend

@@ -3,55 +3,45 @@ would have made of its own."""
 
 from __future__ import annotations
 
-import itertools
 import socket
 import struct
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from accel.checks.guard import missing
 from accel.datapath.datapath import DataPath
-from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.datapath.guard.local_cookies import announced
-from accel.ebpf import probes
 from accel.lab import Lab, Topology
 from accel.lab.clients.flood import Kind, at_gateway
 from accel.lab.clients.requests import curl
-from accel.lab.daemon import Daemon
-from accel.lab.hosts import INTERFACE, Host
-from accel.model.backend import Mode
-from accel.model.guard import Guard, GuardMode, Policy
-from accel.model.placement import Limits, PlacedBackend, PlacedService
-from accel.verdicts import Verdict
-from tests.support.wire.steering import SERVICE, a_service, errors, its_backends, packets, url
+from accel.lab.hosts import INTERFACE
+from accel.model.guard import GuardMode
+from accel.model.placement import Limits
+from tests.support.wire.local_cookies import (
+    ECN,
+    FAMILY,
+    MEGABYTE,
+    PORT,
+    SACK,
+    SCALE,
+    TIMESTAMPS,
+    VERSIONS,
+    Network,
+    at_the_gateway,
+    connect,
+    listening,
+    require_helpers,
+    until,
+)
+from tests.support.wire.steering import SERVICE, errors, url
 from tests.support.wire.under_attack import SOURCES
-
-PORT = 7000
-PORTS = itertools.count(20000)  # each connection's own: those of a former one go by it
-MEGABYTE = 1 << 20
-SECONDS = 60
-INDEX = {4: 1, 6: 2}
-FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-TIMESTAMPS, SACK, SCALE, ECN = 1, 2, 4, 8  # TCPI_OPT_* of linux/tcp.h
-LEAST_MSS = {4: 536, 6: 1220}
-
-
-def _require_helpers() -> None:
-    try:
-        probes.syn_cookie()
-    except OSError as error:
-        pytest.skip(f"this kernel makes no raw SYN cookies: {error.strerror}")
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
-    _require_helpers()
+    require_helpers()
     with Lab(Topology(near=0, far=0)) as lab:
         gateway = lab.gateway.namespace
         gateway.sysctl(ipv4__tcp_syncookies=2, ipv4__tcp_timestamps=2)
@@ -59,135 +49,11 @@ def network() -> Iterator[Network]:
         with gateway.entered():
             data_path = DataPath.open(None, Limits(services=8, backends=8, flows=4096))
             try:
-                data_path.steering.sync([_placed(lab, version) for version in (4, 6)])
+                data_path.steering.sync([at_the_gateway(lab, version) for version in (4, 6)])
                 data_path.interfaces.attach(INTERFACE)
                 yield Network(lab=lab, data_path=data_path)
             finally:
                 data_path.destroy()
-
-
-def _placed(lab: Lab, version: int) -> PlacedService:
-    service = a_service(version)
-    (backend,) = its_backends(service, [lab.gateway], Mode.LOCAL)
-    placed = PlacedBackend(backend=backend, number=INDEX[version], generation=0, next_hop=None)
-    return PlacedService(service=service, index=INDEX[version], backends=(placed,))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ends:
-    """What TCP_INFO says of both ends of a connection: options, and the scales of windows."""
-
-    client_options: int
-    server_options: int
-    client_scales: tuple[int, int]  # of what it sends to, of what it receives in
-    server_scales: tuple[int, int]
-    server_mss: int
-    client_mss: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    lab: Lab
-    data_path: DataPath
-
-    def answer(self, *, cookies: bool, mss: int = 1460) -> None:
-        """Answer SYNs with cookies, or have no guard; all sources are unproven again."""
-        levels = {Rule.SYN: Level.ON, Rule.UNKNOWN: Level.ON} if cookies else {}
-        with self.lab.gateway.namespace.entered():
-            offer = announced()
-        stance = Stance(
-            mode=GuardMode.COOKIE_LOCAL,
-            levels=levels,
-            options=offer.options,
-            wscale=offer.scale,
-            mss={4: mss, 6: mss - 20},
-        )
-        self.data_path.guards.enforce(dict.fromkeys(INDEX.values(), stance))
-        self.data_path._maps.words("proven")[:] = 0
-
-    def count(self, verdict: str, version: int) -> int:
-        return self.data_path.counters.service(INDEX[version])[Verdict[verdict]][0]
-
-    def kernel_counts(self, *names: str, host: str = "gateway") -> dict[str, int]:
-        """Counters of TcpExt (proc/net/netstat)."""
-        namespace = getattr(self.lab, host).namespace
-        with namespace.entered():
-            lines = Path("/proc/thread-self/net/netstat").read_text().splitlines()
-        keys, values = (line.split()[1:] for line in lines if line.startswith("TcpExt:"))
-        found = dict(zip(keys, map(int, values), strict=True))
-        return {name: found[name] for name in names}
-
-
-@contextmanager
-def listening(host: Host, version: int, buffer: int = 0) -> Iterator[socket.socket]:
-    with host.namespace.entered():
-        made = socket.socket(FAMILY[version])
-    with made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if buffer:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        made.bind((str(SERVICE[version]), PORT))
-        made.listen()
-        made.settimeout(SECONDS)
-        yield made
-
-
-def connect(
-    client_host: Host, listener: socket.socket, version: int, size: int = 0, port: int = 0
-) -> Ends:
-    """Open a connection, send `size` bytes each way, and tell of both ends."""
-    with client_host.namespace.entered():
-        client = socket.socket(FAMILY[version])
-    with client:
-        client.settimeout(SECONDS)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        client.bind(("", port or next(PORTS)))
-        client.connect((str(SERVICE[version]), PORT))
-        server, _ = listener.accept()
-        with server:
-            server.settimeout(SECONDS)
-            for source, sink in ((client, server), (server, client)):
-                sending = threading.Thread(target=source.sendall, args=(bytes(size),))
-                sending.start()
-                assert len(_receive(sink, size)) == size
-                sending.join()
-            client.sendall(b"x")
-            assert server.recv(1) == b"x"
-            ends = _ends(client, server)
-        assert client.recv(1) == b""
-        return ends
-
-
-def _receive(sink: socket.socket, size: int) -> bytes:
-    got = bytearray()
-    while len(got) < size and (more := sink.recv(size - len(got))):
-        got += more
-    return bytes(got)
-
-
-def _ends(client: socket.socket, server: socket.socket) -> Ends:
-    of_client, of_server = (
-        end.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104) for end in (client, server)
-    )
-    return Ends(
-        client_options=of_client[5] & 15,
-        server_options=of_server[5] & 15,
-        client_scales=(of_client[6] & 15, of_client[6] >> 4),
-        server_scales=(of_server[6] & 15, of_server[6] >> 4),
-        client_mss=struct.unpack_from("=I", of_client, 16)[0],
-        server_mss=struct.unpack_from("=I", of_server, 16)[0],
-    )
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for it, for as long as a busy machine may take."""
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-VERSIONS = pytest.mark.parametrize("version", [4, 6])
 
 
 @VERSIONS
@@ -370,52 +236,3 @@ def test_what_acknowledges_no_cookie_does_not_reach_the_stack(
             raw.sendto(header, (str(SERVICE[version]), 0))
     until(lambda: network.count("BAD_COOKIE", version) == refused + 5)
     assert network.kernel_counts("SyncookiesFailed") == resets
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[tuple[Daemon, list[Host]]]:
-    """And clients, one for each test: it is not proven yet."""
-    _require_helpers()
-    with Lab(Topology(clients=4, near=0, far=0)) as lab:
-        lab.gateway.namespace.sysctl(ipv4__tcp_syncookies=2, ipv4__tcp_timestamps=2)
-        for address in SERVICE.values():
-            lab.gateway.own(address)
-        with Daemon(lab) as running:
-            yield running, lab.clients
-
-
-def guard_all(daemon: Daemon, policy: Policy) -> None:
-    guard = Guard(mode=GuardMode.COOKIE_LOCAL, policy=policy)
-    services = [replace(a_service(version), guard=guard) for version in (4, 6)]
-    backends = [its_backends(s, [daemon.host], Mode.LOCAL)[0] for s in services]
-    daemon.apply(services, backends)
-
-
-@VERSIONS
-def test_acceld_announces_what_the_kernel_keeps(
-    daemon: tuple[Daemon, list[Host]], version: int
-) -> None:
-    running, clients = daemon
-    guard_all(running, Policy.ALWAYS)
-    with listening(running.host, version) as listener:
-        answered = packets(running, "cookie")
-        ends = connect(clients[version == 6], listener, version, MEGABYTE)
-    assert packets(running, "cookie") == answered + 1
-    assert ends.server_options == TIMESTAMPS | SACK | SCALE
-    assert ends.client_scales == ends.server_scales[::-1]
-    with running.host.namespace.entered():
-        assert ends.server_scales[1] == announced().scale
-
-
-@pytest.mark.parametrize(("client", "buffer", "size"), [(2, 4096, 1 << 16), (3, 1 << 20, MEGABYTE)])
-def test_a_listener_with_a_buffer_of_its_own_is_no_trap(
-    daemon: tuple[Daemon, list[Host]], client: int, buffer: int, size: int
-) -> None:
-    """The kernel computes another scale for it, which nobody tells: so none is announced."""
-    running, clients = daemon
-    guard_all(running, Policy.OFF)
-    with listening(running.host, 4, buffer) as listener:
-        guard_all(running, Policy.ALWAYS)  # what is there is looked at before anything is answered
-        ends = connect(clients[client], listener, 4, size)
-    assert ends.server_options == TIMESTAMPS | SACK
-    assert ends.client_scales == ends.server_scales == (0, 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +22,16 @@ from accel.lab.clients.kept import KeptFlows
 from accel.lab.clients.requests import curl
 from accel.lab.daemon import Daemon
 from accel.lab.servers import nginx
-from accel.lab.servers.haproxy import Haproxy
+from accel.lab.servers.haproxy import Haproxy, Used
 from accel.model.address import Address
 from accel.model.backend import Mode, State
 from accel.model.hints import Hints, Shard, ShardKey
-from accel.model.results.gateway import Target
 from accel.model.service import Service
 from tests.support.wire import certificates
 from tests.support.wire.steering import (
     SERVICE,
     a_service,
+    chosen,
     errors,
     its_backends,
     set_state,
@@ -40,13 +39,13 @@ from tests.support.wire.steering import (
     url,
 )
 from tests.support.wire.under_attack import until
+from tests.support.wire.uploads import Uploads
 
 PLAIN = Hints(holdout=0, bound=0)  # and no load bound: what is looked at is one kind at a time
 WARM = dataclasses.replace(PLAIN, warm=True)
 TLS_PORT = 7443
 FLOWS = 30  # of each phase
 POOL = 4 * FLOWS  # warm connections: more than all flows between two reports
-_BODY = b"x" * 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,57 +79,6 @@ def network() -> Iterator[Network]:
             tcp = ["--tcp", f"{gateway.ipv4}:{TLS_PORT}", *certificates.of_server(tls)]
             daemons.append(stack.enter_context(Daemon(lab, gateway, options=tcp)))
         yield Network(lab=lab, daemons=daemons, proxies=proxies)
-
-
-# Where flows go, and what they do there
-
-
-def chosen(daemon: Daemon, service: Service, client: Address, port: int) -> str:
-    """The backend that a SYN from there would go to now."""
-    target = Target(service=service.name, port=80)
-    return daemon.client.explain((client, port), target, syn=True).backend
-
-
-class Uploads:
-    """Connections that have each begun a request, and end it when they are told.
-
-    So each needs a connection of the proxy's own to a server behind it.
-    """
-
-    def __init__(
-        self,
-        host: Host,
-        to: Address,
-        ports: Sequence[int],
-        ready: Callable[[int], bool] = lambda port: True,
-    ) -> None:
-        head = f"POST /upload HTTP/1.1\r\nHost: lab\r\nContent-Length: {len(_BODY)}\r\n"
-        self.connections = []
-        for port in ports:
-            until(lambda port=port: ready(port), "what this port waits for")
-            with host.namespace.entered():
-                connection = socket.socket(socket.AF_INET if to.version == 4 else socket.AF_INET6)
-            connection.settimeout(60)
-            connection.bind((str(host.address(to.version)), port))
-            connection.connect((str(to), 80))
-            connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + _BODY[:1])
-            self.connections.append(connection)
-
-    def end(self) -> list[str]:
-        """Who answered each."""
-        answers = []
-        for connection in self.connections:
-            with connection:
-                connection.sendall(_BODY[1:])
-                answer = b""
-                while received := connection.recv(4096):
-                    answer += received
-            head, _, body = answer.decode().partition("\r\n\r\n")
-            assert head.startswith("HTTP/1.1 200 "), answer
-            assert body == f"{len(_BODY)}\n"
-            fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
-            answers.append(fields["x-backend"])
-        return answers
 
 
 def fill(network: Network, proxy: Haproxy) -> None:
@@ -184,20 +132,32 @@ def shard(network: Network, service: Service, client: Address) -> set[str]:
 # Warm
 
 
+def use(
+    proxy: Haproxy,
+    host: Host,
+    ports: Sequence[int],
+    ready: Callable[[int], bool] = lambda port: True,
+) -> Used:
+    """The connections that a proxy needs for requests from these ports, which all come to it."""
+    before = proxy.used()
+    answered = Uploads(host, SERVICE[4], ports, ready).end()
+    assert answered == [proxy.host.name] * len(ports)
+    used = proxy.used().since(before)
+    assert used.connected + used.reused == len(ports)
+    return used
+
+
 def test_the_warmer_of_two_gets_new_flows(network: Network) -> None:
     """b1 has warm connections and b2 none: flows whose two candidates they are go to b1."""
     service = network.steer(PLAIN, count=2)
-    first, (host, to) = network.daemons[0], (network.lab.client, SERVICE[4])
+    first, host = network.daemons[0], network.lab.client
     cold, warm = network.proxies["b2"], network.proxies["b1"]
     fill(network, warm)
     cold.stop()
     cold.start()
     ports = [p for p in range(30000, 31000) if chosen(first, service, host.ipv4, p) == "b2"]
 
-    before = cold.used()
-    assert Uploads(host, to, ports[:FLOWS]).end() == ["b2"] * FLOWS
-    without = cold.used().since(before)
-    assert without.connected + without.reused == FLOWS
+    without = use(cold, host, ports[:FLOWS])
     cold.stop()
     cold.start()
 
@@ -218,10 +178,7 @@ def test_the_warmer_of_two_gets_new_flows(network: Network) -> None:
     def believed(port: int) -> bool:
         return chosen(first, service, host.ipv4, port) == "b1"
 
-    before = warm.used()
-    assert Uploads(host, to, moved[:FLOWS], believed).end() == ["b1"] * FLOWS
-    with_it = warm.used().since(before)
-    assert with_it.connected + with_it.reused == FLOWS
+    with_it = use(warm, host, moved[:FLOWS], believed)
     assert with_it.share == 1
     assert without.share < with_it.share
 
@@ -229,7 +186,7 @@ def test_the_warmer_of_two_gets_new_flows(network: Network) -> None:
     until(lambda: believed(probe), "a report")
     agents[0].kill()
     until(lambda: not believed(probe), "the end of belief")
-    answered = Uploads(host, to, moved[FLOWS : 2 * FLOWS]).end()
+    answered = Uploads(host, SERVICE[4], moved[FLOWS : 2 * FLOWS]).end()
     assert answered == ["b2"] * FLOWS
 
     agents[1].send_signal(signal.SIGTERM)

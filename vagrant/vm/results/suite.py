@@ -23,7 +23,7 @@ TESTS = (
     "tests/bpf/guard/test_cookie_local.py",
     "tests/control/gateway/test_real.py::test_an_applied_service_steers_and_survives_kill",
     "tests/wire/guard/test_cookie_local.py::test_requests_are_answered",
-    "tests/wire/test_netlink.py::test_a_vlan_device",
+    "tests/wire/nexthop/test_routes_and_links.py::test_a_vlan_device",
 )
 VAGRANT = (  # and the demo
     "tests/accel/ebpf/test_features.py",
