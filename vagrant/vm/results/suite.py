@@ -9,6 +9,7 @@ QUICK = (  # loading, running, attaching, adopting; and what only machines have
     "tests/bpf/test_programs.py",
     "tests/bpf/test_virtio.py",
     "tests/bpf/guard/test_retransmit.py::test_row",
+    "tests/bpf/backend/test_acceptor_connections.py",
     "tests/bpf/backend/test_cookie_acceptor.py",
     "tests/accel/datapath/test_pins.py::test_flows_counts_and_services_are_adopted",
     "tests/vm/test_kernel_decap.py",
