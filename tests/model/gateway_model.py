@@ -13,54 +13,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from accel.datapath.guard.actions import Level, Rule
-from accel.model.backend import Mode, State
+from accel.model.backend import State
 from accel.model.placement import PlacedBackend, PlacedService
+from tests.model.decision_model import Decision, ended, forward
 from tests.model.flow_model import Flow, FlowCache
 from tests.model.guard_model import Challenged, Cookie, GuardModel
 from tests.model.hints.choice_model import ChoiceModel, Key, key_of
 from tests.model.hints.hint_model import Flight, HintModel
-from tests.model.leaving_model import (
-    challenge,
-    echo_reply,
-    overhead,
-    syn_ack,
-    to_backend,
-    too_big,
-)
-from tests.model.packet_model import (
-    ICMP,
-    ICMP_HEADER,
-    TCP,
-    UDP,
-    EndsAs,
-    Headers,
-    read_frame,
-    read_ipv4,
-    read_ipv6,
-)
+from tests.model.icmp_model import is_echo, quoted_by
+from tests.model.leaving_model import challenge, echo_reply, syn_ack
+from tests.model.packet_model import ICMP, TCP, UDP, EndsAs, Headers, read_frame
 
-INGRESS = 1  # where test runs come in
 TCP_HEADER, UDP_HEADER = 20, 8
-ECHO_REQUEST = {4: 8, 6: 128}
-ERRORS = {4: {3, 11, 12}, 6: {1, 2, 3, 4}}
 FORWARDED = {"FORWARD_FLOW", "FORWARD_SYN", "FORWARD_NEW", "FORWARD_ICMP"}
-PASSED = {"NOT_SERVICE", "NOT_IP", "MALFORMED", "ICMP_OTHER"}
 ANSWERED = {"ECHO", "TOO_BIG", "CHALLENGED", "COOKIE"}
 Place = tuple[str, int, str]  # "backend" or "service", its number, the verdict
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """What is to be seen of a packet's way; `frame` None for one that is dropped."""
-
-    verdict: str
-    action: str
-    frame: bytes | None
-    service: int = 0
-    backend: int = 0
-    slot: int | None = None
-    ifindex: int = 0
-    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +94,7 @@ class GatewayModel:
         try:
             done = self._decide(frame)
         except EndsAs as end:
-            done = _ended(str(end), frame)
+            done = ended(str(end), frame)
         forwarded = done.verdict in FORWARDED
         place = ("backend", done.backend) if forwarded else ("service", done.service)
         packets, size = self.counts.get((*place, done.verdict), (0, 0))
@@ -183,26 +150,13 @@ class GatewayModel:
             back = syn_ack(frame, ip, made.number, made.asks, made.mss, made.scale, ecn=made.ecn)
             return Decision(verdict="COOKIE", action="XDP_TX", frame=back, service=index)
         except EndsAs as end:
-            return replace(_ended(str(end), frame), service=index)
+            return replace(ended(str(end), frame), service=index)
 
     def _icmp(self, frame: bytes, ip: Headers) -> Decision:
-        if ip.protocol != ICMP[ip.version]:
-            raise EndsAs("ICMP_OTHER")
-        if ip.end - ip.upper < ICMP_HEADER:
-            raise EndsAs("BAD_TRANSPORT")
-        kind, code = frame[ip.upper], frame[ip.upper + 1]
-        if kind == ECHO_REQUEST[ip.version] and code == 0:
+        if is_echo(frame, ip):
             return Decision(verdict="ECHO", action="XDP_TX", frame=echo_reply(frame, ip))
-        if kind not in ERRORS[ip.version]:
-            raise EndsAs("ICMP_OTHER")
-        read = read_ipv4 if ip.version == 4 else read_ipv6
-        try:
-            quote = read(frame, ip.upper + ICMP_HEADER, ip.end, whole=False)
-        except EndsAs:
-            raise EndsAs("ICMP_OTHER") from None
-        # It went from the service to the client.
-        if not quote.ports or quote.source != ip.destination:
-            raise EndsAs("ICMP_OTHER")
+        quote = quoted_by(frame, ip)
+        assert quote.ports
         service_port, client_port = quote.ports
         placed = self._service(quote.source, service_port, quote.protocol)
         if not placed:
@@ -240,7 +194,7 @@ class GatewayModel:
             slot, backend, hint = choice.slot, choice.backend, choice.outcome
             hint = hint if self.hints.active else ""
             if not backend:
-                return replace(_ended("NO_BACKEND", frame), service=index, hint=hint)
+                return replace(ended("NO_BACKEND", frame), service=index, hint=hint)
             if not quoted:
                 verdict = "FORWARD_SYN" if found.syn else "FORWARD_NEW"
                 if flight.opens and hint != "CID":
@@ -251,7 +205,7 @@ class GatewayModel:
                     self._cache.store(bucket, tag, backend, settled=settled)
                     self.hints.outcomes.update([(index, hint)] if hint else [])
         return replace(
-            self._forward(frame, ip, found, backend, tag, verdict),
+            forward(frame, ip, backend, tag, verdict, quoted=quoted),
             service=index,
             backend=backend.number,
             slot=slot,
@@ -283,42 +237,9 @@ class GatewayModel:
             flight = self._flight(b"", ip, found, cookie=False)
             self.hints.learn(flight, backend, self._choice.base(found.placed, flight))
 
-    def _forward(
-        self,
-        frame: bytes,
-        ip: Headers,
-        found: Found,
-        backend: PlacedBackend,
-        tag: int,
-        verdict: str,
-    ) -> Decision:
-        hop = backend.next_hop
-        if backend.backend.mode is Mode.LOCAL:
-            return Decision(verdict=verdict, action="XDP_PASS", frame=frame)
-        if hop is None:
-            return _ended("NO_NEXT_HOP", frame)
-        extra = overhead(backend)
-        if extra and ip.end - ip.start + extra > hop.mtu:
-            if found.quoted:  # no error about an error: RFC 1122 3.2.2
-                return replace(_ended("TOO_BIG_LIMITED", frame), ifindex=hop.ifindex)
-            answer = too_big(frame, ip, hop.mtu - extra)
-            return Decision(verdict="TOO_BIG", action="XDP_TX", frame=answer, ifindex=hop.ifindex)
-        return Decision(
-            verdict=verdict,
-            action="XDP_TX" if hop.ifindex == INGRESS else "XDP_REDIRECT",
-            frame=to_backend(frame, ip, backend, hop, tag, ip.traffic_class),
-            ifindex=hop.ifindex,
-        )
-
     def _backend_of(self, flow: Flow) -> PlacedBackend | None:
         """Whom the flow may still go to."""
         placed = self._backends.get(flow.number)
         if placed is None or placed.generation != flow.generation:
             return None
         return None if placed.backend.state is State.DOWN else placed
-
-
-def _ended(verdict: str, frame: bytes) -> Decision:
-    if verdict in PASSED:
-        return Decision(verdict=verdict, action="XDP_PASS", frame=frame)
-    return Decision(verdict=verdict, action="XDP_DROP", frame=None)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from accel.model.backend import State
 from accel.model.placement import PlacedBackend
-from tests.model.gateway_model import FORWARDED, Decision
+from tests.model.decision_model import Decision
+from tests.model.gateway_model import FORWARDED
 from tests.model.hints.load_model import is_up
 from tests.support.hints.hint_stream import Packet, services, stream, unhinted
 from tests.support.packets.pair import Epoch, Event, Hinted, Pair, Place, Settled

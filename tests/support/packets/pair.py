@@ -11,7 +11,8 @@ from scapy.all import Ether
 from accel.datapath.guard.actions import Stance
 from accel.datapath.layout import ticks_per_second
 from accel.model.placement import PlacedService
-from tests.model.gateway_model import Decision, GatewayModel
+from tests.model.decision_model import Decision
+from tests.model.gateway_model import GatewayModel
 from tests.model.guard_model import GuardModel, Network
 from tests.model.hints.hint_model import HintModel
 from tests.model.leaving_model import without_time
