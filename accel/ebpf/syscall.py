@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
+_NUMBER = _NUMBERS.get(platform.machine())
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Commands
@@ -32,13 +33,13 @@ F_INNER_MAP = 1 << 12
 F_TEST_XDP_LIVE_FRAMES = 1 << 1
 
 
-def bpf(command: int, attr: bytes | ctypes.Array[ctypes.c_char]) -> int:
-    """One call of bpf(2); `attr` is the command's part of union bpf_attr, changed in place."""
-    buffer = attr if isinstance(attr, ctypes.Array) else ctypes.create_string_buffer(attr, 144)
-    number = _NUMBERS.get(platform.machine())
-    if number is None:
+def bpf(command: int, attr: bytes | ctypes.Structure) -> int:
+    """One call of bpf(2); `attr` is the command's part of union bpf_attr, changed in place if it is
+    a Structure."""
+    buffer = ctypes.create_string_buffer(attr, 144) if isinstance(attr, bytes) else attr
+    if _NUMBER is None:
         raise OSError(38, f"bpf(2) has no known number on {platform.machine()}")
-    result = int(_libc.syscall(number, command, buffer, ctypes.sizeof(buffer)))
+    result = int(_libc.syscall(_NUMBER, command, ctypes.byref(buffer), ctypes.sizeof(buffer)))
     if result < 0:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
@@ -201,40 +202,70 @@ class TestRun:
     duration: int
 
 
+class _TestRunAttr(ctypes.Structure):
+    """Its part of union bpf_attr."""
+
+    _fields_ = (
+        ("prog_fd", ctypes.c_uint32),
+        ("retval", ctypes.c_uint32),
+        ("data_size_in", ctypes.c_uint32),
+        ("data_size_out", ctypes.c_uint32),
+        ("data_in", ctypes.c_char_p),
+        ("data_out", ctypes.c_void_p),
+        ("repeat", ctypes.c_uint32),
+        ("duration", ctypes.c_uint32),
+        ("ctx_size_in", ctypes.c_uint32),
+        ("ctx_size_out", ctypes.c_uint32),
+        ("ctx_in", ctypes.c_char_p),
+        ("ctx_out", ctypes.c_void_p),
+        ("flags", ctypes.c_uint32),
+        ("cpu", ctypes.c_uint32),
+        ("batch_size", ctypes.c_uint32),
+    )
+
+
 def prog_test_run(
     fd: int, packet: bytes, *, context: bytes = b"", repeat: int = 1, flags: int = 0, batch: int = 0
 ) -> TestRun:
     """BPF_PROG_TEST_RUN (kernel 4.12; with a context 5.18)."""
-    live = bool(flags & F_TEST_XDP_LIVE_FRAMES)
-    data = _buffer(packet)
-    # What a gateway makes of a packet can be longer than it, by outer headers at the most.
-    out = ctypes.create_string_buffer(len(packet) + 256)
-    ctx, ctx_out = _buffer(context), ctypes.create_string_buffer(max(1, len(context)))
-    attr = ctypes.create_string_buffer(
-        struct.pack(
-            "<IIIIQQIIIIQQIII",
-            fd,
-            0,
-            len(packet),
-            0 if live else len(out),
-            _address(data),
-            0 if live else _address(out),
-            repeat,
-            0,
-            len(context),
-            len(context) if not live else 0,
-            _address(ctx) if context else 0,
-            _address(ctx_out) if context and not live else 0,
-            flags,
-            0,
-            batch,
-        ),
-        144,
+    attr = _TestRunAttr(
+        prog_fd=fd,
+        data_size_in=len(packet),
+        data_in=packet,
+        repeat=repeat,
+        flags=flags,
+        batch_size=batch,
     )
+    live = bool(flags & F_TEST_XDP_LIVE_FRAMES)
+    out = ctx_out = None
+    if not live:
+        # What a gateway makes of a packet can be longer than it, by outer headers at the most.
+        out = ctypes.create_string_buffer(len(packet) + 256)
+        attr.data_size_out, attr.data_out = len(out), ctypes.addressof(out)
+    if context:
+        attr.ctx_size_in, attr.ctx_in = len(context), context
+        if not live:
+            ctx_out = ctypes.create_string_buffer(len(context))
+            attr.ctx_size_out, attr.ctx_out = len(context), ctypes.addressof(ctx_out)
     bpf(_PROG_TEST_RUN, attr)
-    _, action, _, size = struct.unpack_from("<IIII", attr.raw)
-    (duration,) = struct.unpack_from("<I", attr.raw, 36)
-    return TestRun(action=action, packet=out.raw[:size], context=ctx_out.raw, duration=duration)
+    return TestRun(
+        action=attr.retval,
+        packet=out.raw[: attr.data_size_out] if out else b"",
+        context=ctx_out.raw if ctx_out else b"",
+        duration=attr.duration,
+    )
+
+
+class Question:
+    """A program that is run again and again, for what it returns."""
+
+    def __init__(self, fd: int) -> None:
+        self._attr = _TestRunAttr(prog_fd=fd, data_size_in=14, data_in=bytes(14), repeat=1)
+
+    def ask(self) -> int:
+        """What it returns now."""
+        bpf(_PROG_TEST_RUN, self._attr)
+        return int(self._attr.retval)
 
 
 def link_create(prog: int, ifindex: int, attach_type: int, flags: int = 0) -> int:

@@ -11,7 +11,6 @@ from accel.ebpf import syscall
 # call bpf_jiffies64; r0 /= ticks; exit: three instructions need no compiler.
 _CALL, _DIVIDE, _EXIT = 0x85, 0x37, 0x95
 _JIFFIES64 = 118
-_FRAME = bytes(14)
 
 
 class HintClock:
@@ -28,10 +27,11 @@ class HintClock:
             )
         )
         self._program = syscall.prog_load(syscall.PROG_XDP, code, license="GPL", name="seconds")
+        self._seconds = syscall.Question(self._program)
 
     def now(self) -> int:
         """Whole seconds."""
-        return syscall.prog_test_run(self._program, _FRAME).action
+        return self._seconds.ask()
 
     def close(self) -> None:
         """Let go."""

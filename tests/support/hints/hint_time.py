@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,53 +15,64 @@ from accel.datapath.maps import MapSet
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 
-_FRAME = bytes(14)
+_HERTZ = ticks_per_second()
 _PART_BITS = 10
 _SAFE = 0.93  # of a second: so near its end no packet is run
 _BOUNDED_UNTIL, _UNTIL = 5, 1  # 32-bit words of struct hints, and of struct warmth
 
 
 class HintTime:
-    """Stands still but when told, from `hold` to `release`."""
+    """Stands still but when told, from `hold` to `release`. `now` says what tick it is."""
 
-    def __init__(self, maps: MapSet, hints: HintMaps) -> None:
-        self._maps, self._hints = maps, hints
-        ticks = {"TICKS_PER_SECOND": ticks_per_second()}
+    def __init__(self, maps: MapSet, hints: HintMaps, now: Callable[[], int]) -> None:
+        self._maps, self._hints, self._now = maps, hints, now
+        ticks = {"TICKS_PER_SECOND": _HERTZ}
         compiled = compile_bpf(Path(__file__).with_name("moment.c"), defines=ticks)
-        self._program = compiled.load("moment")
+        self._asked = syscall.Question(compiled.load("moment"))
         compiled.close()
         self._held = False
-        self._second = 0
+        self._tick = self._first = self._passed = self._second = 0
 
     def hold(self) -> None:
         """From here on it stands still."""
-        self._held, self._second = True, self._moment()[0]
+        self._held = True
+        self._tick = self._now()
+        moment = self._asked.ask()
+        while (now := self._now()) != self._tick:
+            self._tick, moment = now, self._asked.ask()
+        self._first = moment >> _PART_BITS
+        self._passed = moment & (1 << _PART_BITS) - 1
+        self._second = self._first
 
     def release(self) -> None:
         """From here on it goes as it likes."""
         self._held = False
 
-    def stand_still(self) -> None:
-        """To be called before each packet, and before hints are written."""
+    def stand_still(self) -> int:
+        """To be called before each packet, and before hints are written. Returns the tick."""
+        now = self._now()
         if not self._held:
-            return
-        second, part = self._moment()
+            return now
+        second, part = self._moment(now)
         while part > _SAFE:
             time.sleep(1 - _SAFE)
-            second, part = self._moment()
+            now = self._now()
+            second, part = self._moment(now)
         if second != self._second:
             self._move(second - self._second)
             self._second = second
+        return now
 
     def pass_by(self, seconds: int) -> None:
         """Time passes: what ends will do so that much sooner."""
         self.stand_still()
         self._move(-seconds)
 
-    def _moment(self) -> tuple[int, float]:
-        moment = syscall.prog_test_run(self._program, _FRAME).action
-        ticks = moment & (1 << _PART_BITS) - 1
-        return moment >> _PART_BITS, ticks / ticks_per_second()
+    def _moment(self, now: int) -> tuple[int, float]:
+        """The second of a tick, and how much of it is over."""
+        ticks = (now - self._tick) % (1 << 32) + self._passed
+        seconds, part = divmod(ticks, _HERTZ)
+        return self._first + seconds, part / _HERTZ
 
     def _move(self, seconds: int) -> None:
         by = np.array([seconds]).astype(np.uint32)  # modulo 2^32

@@ -14,7 +14,6 @@ from accel.ebpf.loader import compile_bpf
 
 TICK = 1 << CONSTANTS["CLOCK_SHIFT"]  # in units of the guard's clock
 _TIME_HALF = 0 if sys.byteorder == "little" else 1  # of a tagged word
-_FRAME = bytes(14)
 
 
 class Clock:
@@ -26,20 +25,19 @@ class Clock:
     def __init__(self, words: Sequence[np.ndarray]) -> None:
         self._words = words
         compiled = compile_bpf(Path(__file__).with_name("ticks.c"))
-        self._program = compiled.load("ticks")
+        self.now = syscall.Question(compiled.load("ticks")).ask
         compiled.close()
         self.passed = 0
-        self._ticks = self._now()
+        self._ticks = self.now()
 
     def read(self) -> None:
         """From here on it stands still. A tick that passed since `stand_still` has passed."""
-        now = self._now()
+        now = self.now()
         self.passed += now - self._ticks
         self._ticks = now
 
-    def stand_still(self) -> None:
-        """To be called before each packet, and `read` after it."""
-        now = self._now()
+    def stand_still(self, now: int) -> None:
+        """To be called before each packet with the tick that it is, and `read` after it."""
         if now != self._ticks:
             self._move(now - self._ticks)
             self._ticks = now
@@ -57,9 +55,6 @@ class Clock:
         words = [words.tobytes() for words in self._words]
         self._move(ahead)
         return words
-
-    def _now(self) -> int:
-        return syscall.prog_test_run(self._program, _FRAME).action
 
     def _move(self, ticks: int) -> None:
         for words in self._words:

@@ -65,7 +65,7 @@ class Rig:
         self._guarded: set[int] = set()
         self._clock = Clock([self._maps.words(name) for name in _TIMES])
         self._samples = RingBuffer(self._maps.fds["samples"])
-        self.hint_time = HintTime(self._maps, datapath.hints)
+        self.hint_time = HintTime(self._maps, datapath.hints, self._clock.now)
         self.reset()
 
     def reset(self) -> None:
@@ -213,8 +213,7 @@ class Rig:
 
     def trace(self, frame: bytes) -> Outcome:
         """Run a frame as `accel explain` does: it leaves nothing in the maps."""
-        self._clock.stand_still()
-        self.hint_time.stand_still()
+        self._clock.stand_still(self.hint_time.stand_still())
         outcome = self.datapath.run(frame)
         self._clock.read()
         return outcome
@@ -224,8 +223,7 @@ class Rig:
 
         Metadata takes bytes of the headroom, of which a driver may have had less to give.
         """
-        self._clock.stand_still()
-        self.hint_time.stand_still()
+        self._clock.stand_still(self.hint_time.stand_still())
         context = struct.pack("=6I", metadata, metadata + len(frame), 0, 0, 0, 0)
         try:
             done = syscall.prog_test_run(
