@@ -29,6 +29,9 @@ if _given := os.environ.get("ACCEL_COMPILED"):
     shutil.copytree(_given, _CACHE.name, dirs_exist_ok=True)
 os.environ["ACCEL_CACHE"] = _CACHE.name
 
+# Nothing is multiplied that would be worth threads, and those that wait for work spin.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 _KNOWN = skips.known(os.environ.get("ACCEL_KNOWN_SKIPS", skips.HOST))
 _skipped: list[skips.Skip] = []
 _before: dict[str, host_state.Things | None] = {}

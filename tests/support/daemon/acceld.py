@@ -16,6 +16,7 @@ import grpc
 from accel.v1 import gateway_pb2_grpc
 from tests.support.tree import ROOT
 
+_KEPT = ("ACCEL_CACHE", "OPENBLAS_NUM_THREADS")  # of the environment, see tests/conftest.py
 REAL = ("-m", "accel.control.daemon")
 FAKE = ("-m", "tests.support.daemon.fakes")
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -73,7 +74,7 @@ class Acceld:
                 stderr=log,
                 env={
                     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                    "ACCEL_CACHE": os.environ["ACCEL_CACHE"],
+                    **{name: os.environ[name] for name in _KEPT},
                     **self.environment,
                 },
             )
