@@ -61,6 +61,11 @@ def _frame(packet: Packet, address: str, port: int) -> bytes:
 
 def services() -> list[PlacedService]:
     """Three backends each, of one that is TCP and one that is UDP."""
+    return list(_services())
+
+
+@cache
+def _services() -> tuple[PlacedService, ...]:
     world = World()
     placed = []
     for index, protocol in enumerate(Protocol, 1):
@@ -77,7 +82,7 @@ def services() -> list[PlacedService]:
             for n, b in enumerate(like.backends)
         )
         placed.append(PlacedService(service=service, index=index, backends=own))
-    return placed
+    return tuple(placed)
 
 
 def stream(random: Random) -> Iterator[Event | Packet]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scapy.all import ICMP, IP, TCP, Packet
 
 from accel.datapath.layout import CONSTANTS
+from tests.support.packets.of_clients import OfClients
 from tests.support.packets.packets import CLIENT_PORT, LINK, tcp, to_api
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import API4, CLIENT4, WAYS
@@ -18,8 +21,13 @@ LIFETIME, WAYS_OF_BUCKET = CONSTANTS["LIFETIME"], CONSTANTS["WAYS"]
 
 def client(number: int, flags: str = "A") -> bytes:
     """A packet of one of many flows."""
-    header = to_api(4, src=f"198.51.{100 + number // 250}.{1 + number % 250}")
-    return bytes(LINK / header / tcp(POOL.port, flags))
+    address = f"198.51.{100 + number // 250}.{1 + number % 250}"
+    return written(flags).frame(address, CLIENT_PORT)
+
+
+@cache
+def written(flags: str) -> OfClients:
+    return OfClients(4, tcp(POOL.port, flags))
 
 
 def chosen(rig: Rig, frame: bytes) -> int:

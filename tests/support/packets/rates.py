@@ -9,19 +9,22 @@ from accel.datapath.layout import ticks_per_second
 from accel.model.guard import Rate
 from tests.support.packets.clock import TICK
 from tests.support.packets.guarding import ATTACKED, IPIP4, stance
-from tests.support.packets.packets import LINK, to_api, udp
+from tests.support.packets.of_clients import OfClients
+from tests.support.packets.packets import CLIENT_PORT, LINK, udp
 from tests.support.packets.rig import Rig
-from tests.support.packets.world import API4, API6, CLIENT4
+from tests.support.packets.world import API4, API6, CLIENT4, CLIENT6
 
 UDP6 = "ipip4-udp6"
 SECOND = ticks_per_second() * TICK
 LIMITED = {**ATTACKED, Rule.SYN_RATE: Level.ON}
 SLOWER = 16  # for what must not end before the machine has time for the next packet
 
+QUERIES = {version: OfClients(version, udp(IPIP4.port)) for version in (4, 6)}
+
 
 def query(source: str = "", version: int = 4) -> bytes:
     """A datagram."""
-    return bytes(LINK / to_api(version, **({"src": source} if source else {})) / udp(IPIP4.port))
+    return QUERIES[version].frame(source or {4: CLIENT4, 6: CLIENT6}[version], CLIENT_PORT)
 
 
 def ping(source: str = CLIENT4, destination: str = API4) -> bytes:

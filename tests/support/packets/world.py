@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address
 
 from accel.model.backend import Backend, Mode, State
@@ -67,17 +68,7 @@ class World:
     """Placed services by name, such as "ipip4-tcp6": way, protocol, the client's IP version."""
 
     def __init__(self) -> None:
-        self.services: dict[str, PlacedService] = {}
-        for service, way in _services():
-            numbers = range(self._next_number(), self._next_number() + way.backends)
-            self.services[service.name] = PlacedService(
-                service=service,
-                index=len(self.services) + 1,
-                backends=tuple(_backend(service, way, number) for number in numbers),
-            )
-
-    def _next_number(self) -> int:
-        return 1 + sum(len(s.backends) for s in self.services.values())
+        self.services: dict[str, PlacedService] = dict(_placed())
 
     def numbers(self, name: str) -> list[int]:
         """The backend numbers of service `name`."""
@@ -117,6 +108,22 @@ class World:
         before = self.services[service]
         left = tuple(b for b in before.backends if b.number != number)
         self.services[service] = replace(before, backends=left)
+
+
+@cache
+def _placed() -> dict[str, PlacedService]:
+    """What each world begins with."""
+    placed: dict[str, PlacedService] = {}
+    number = 1
+    for service, way in _services():
+        numbers = range(number, number + way.backends)
+        number += way.backends
+        placed[service.name] = PlacedService(
+            service=service,
+            index=len(placed) + 1,
+            backends=tuple(_backend(service, way, n) for n in numbers),
+        )
+    return placed
 
 
 def _without(hop: NextHop | None, *, next_hop: bool, source: bool) -> NextHop | None:
