@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
+from accel.lab.network import Lab
 from bench import registry
 from bench.report import plot, results
 
@@ -16,6 +18,9 @@ def main() -> int:
     if arguments.plot:
         plot.draw()
         return 0
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what cases made is removed, as by Ctrl-C
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    Lab.sweep()
     measured = []
     for name in arguments.cases:
         start = time.monotonic()
