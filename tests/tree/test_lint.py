@@ -48,8 +48,8 @@ def test_ruff_format() -> None:
 
 
 def test_mypy() -> None:
-    """The package with the daemon in it (accel/control), the benchmarks and the machines."""
-    run("mypy", "accel", "bench", "vagrant")
+    """The package with the daemon in it (accel/control), benchmarks, machines and tests."""
+    run("mypy", "accel", "bench", "vagrant", "tests")
 
 
 def test_contracts_of_imports() -> None:

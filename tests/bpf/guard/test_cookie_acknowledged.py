@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 from scapy.all import IP, TCP, Ether, Packet
@@ -24,7 +25,7 @@ def acknowledging(
     seq: int = 1,
     ack: int = 1,
     packet: Packet | None = None,
-    fields: dict[str, object] | None = None,
+    fields: Mapping[str, object] | None = None,
     **cookies: object,
 ) -> Packet:
     """The client's answer to the answer: `seq` and `ack` beyond its number and the cookie."""

@@ -88,8 +88,8 @@ def check_answer(rig: Rig, packet: Packet, **expected: object) -> None:
     done = rig.count(frame)
     index = rig.world.services[service].index
     new = {k: v for k, v in rig.counts().items() if counts.get(k) != v}
-    had = counts.get(("service", index, Verdict.COOKIE), (0, 0))
-    assert new == {("service", index, Verdict.COOKIE): (had[0] + 1, had[1] + len(frame))}
+    had = counts.get(("service", index, Verdict["COOKIE"]), (0, 0))
+    assert new == {("service", index, Verdict["COOKIE"]): (had[0] + 1, had[1] + len(frame))}
     for left, action in [(done.packet, done.action)] + (
         [(traced.frame, traced.action)] if traced else []
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from ipaddress import ip_network
 
 import grpc
@@ -72,7 +73,8 @@ def test_the_longest_that_has_an_address_comes_first(here: Here) -> None:
 
 def test_pages(here: Here) -> None:
     add(here, *(prefix(f"10.{n}.0.0/16") for n in range(5)))
-    found, token, sizes = [], "", []
+    found: list[str] = []
+    token, sizes = "", list[int]()
     while not sizes or token:
         page = stub(here).ListPrefixes(pb.ListPrefixesRequest(page_size=2, page_token=token))
         found += [p.prefix for p in page.prefixes]
@@ -155,7 +157,11 @@ def test_a_bad_line_is_named_and_nothing_is_loaded(
         ([], "prefixes", "name at least one"),
         ([prefix("10.0.0.0/8"), prefix("10.0.0.1/8")], "prefixes[1].prefix", "10.0.0.0/8"),
         ([prefix("web")], "prefixes[0].prefix", "192.0.2.0/24"),
-        ([prefix("10.0.0.0/8", 0)], "prefixes[0].action", "PREFIX_ACTION_ALLOW"),
+        (
+            [prefix("10.0.0.0/8", pb.PREFIX_ACTION_UNSPECIFIED)],
+            "prefixes[0].action",
+            "PREFIX_ACTION_ALLOW",
+        ),
         ([prefix("10.0.0.0/8", comment="x" * 201)], "prefixes[0].comment", "shorten"),
         ([prefix("10.0.0.0/8", comment="a\nb")], "prefixes[0].comment", "shorten"),
         ([prefix("10.0.0.0/8", ttl={"seconds": -1})], "prefixes[0].ttl", "leave it out"),
@@ -179,13 +185,13 @@ def test_other_refusals(here: Here) -> None:
     assert refusal(lambda: calls.RemovePrefixes(pb.RemovePrefixesRequest(prefixes=["10.0.0.0/8"])))[
         :2
     ] == ("NOT_FOUND", "10.0.0.0/8")
-    for request, where in (
+    for page, where in (
         (pb.ListPrefixesRequest(page_size=10_001), "page_size"),
         (pb.ListPrefixesRequest(page_token="zz"), "page_token"),
     ):
-        assert refusal(lambda r=request: calls.ListPrefixes(r))[1] == where
-    request = pb.LookUpAddressRequest(address="10.0.0.0/8")
-    assert refusal(lambda: calls.LookUpAddress(request))[1] == "address"
+        assert refusal(partial(calls.ListPrefixes, page))[1] == where
+    network = pb.LookUpAddressRequest(address="10.0.0.0/8")
+    assert refusal(lambda: calls.LookUpAddress(network))[1] == "address"
     assert refusal(lambda: calls.LoadPrefixes(iter([])))[1] == "text"
 
 

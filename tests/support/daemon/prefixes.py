@@ -16,7 +16,7 @@ def stub(of: Here | Running) -> Any:
     return prefix_pb2_grpc.PrefixServiceStub(of.channel)
 
 
-def prefix(text: str, action: int = DENY, **fields: Any) -> pb.Prefix:
+def prefix(text: str, action: pb.PrefixAction = DENY, **fields: Any) -> pb.Prefix:
     return pb.Prefix(prefix=text, action=action, **fields)
 
 

@@ -53,5 +53,5 @@ def guard(rig: Rig, stances: dict[str, Stance]) -> None:
     rig.slow_down(SLOWER)
 
 
-def limited(rule: Rule, level: Level = Level.ON, **rates: Rate) -> Stance:
+def limited(rule: Rule, level: Level = Level.ON, /, **rates: Rate) -> Stance:
     return stance({rule: level}, **rates)
