@@ -15,19 +15,25 @@ from accel.ebpf import syscall
 _FD_BY_ID, _NEXT_ID = 30, 31  # linux/bpf.h, BPF_LINK_GET_*
 
 
+class _NextId(ctypes.Structure):
+    """Of union bpf_attr, what BPF_*_GET_NEXT_ID takes."""
+
+    _fields_ = (("start", ctypes.c_uint32), ("next", ctypes.c_uint32), ("flags", ctypes.c_uint32))
+
+
 def there() -> dict[str, Any]:
     """What each is, by its number. Raises OSError without the right."""
     found: dict[str, Any] = {}
     last = 0
     while True:
-        attr = ctypes.create_string_buffer(struct.pack("<III", last, 0, 0), 12)
+        attr = _NextId(start=last)
         try:
             syscall.bpf(_NEXT_ID, attr)
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return found
             raise
-        last = struct.unpack_from("<I", attr.raw, 4)[0]
+        last = attr.next
         with contextlib.suppress(FileNotFoundError):  # it has just gone
             fd = syscall.bpf(_FD_BY_ID, struct.pack("<III", last, 0, 0))
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,7 +39,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return compiled(name, request)
 
     drawn = Random(1)
-    monkeypatch.setattr(maps.secrets, "randbits", drawn.getrandbits)
+    monkeypatch.setattr(secrets, "randbits", drawn.getrandbits)
     monkeypatch.setattr(loader, "_compile", counted)
     return runs
 
