@@ -20,7 +20,7 @@ from tests.bpf.guard import (
 )
 from tests.bpf.packet import test_icmp, test_parse, test_too_big
 from tests.bpf.steering import test_flows, test_forward
-from tests.support.packets.guarding import ATTACKED, stance
+from tests.support.guard.guarding import ATTACKED, stance
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row
 

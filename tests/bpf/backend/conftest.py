@@ -11,7 +11,7 @@ from accel.backend.cookie_acceptor import FORMER_SECONDS, Accept
 from accel.ebpf import probes
 from accel.lab.names import unique
 from accel.lab.namespace import Namespace
-from tests.support.packets.acceptor import FAMILY, NOWS, SERVER, keys
+from tests.support.guard.acceptor import FAMILY, NOWS, SERVER, keys
 
 
 @pytest.fixture(scope="module")

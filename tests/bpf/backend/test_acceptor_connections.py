@@ -18,7 +18,7 @@ from accel.datapath.guard.actions import Stance
 from accel.lab.names import unique
 from accel.lab.namespace import Namespace
 from tests.model.cookie_model import MSS, Asked, kept_mss
-from tests.support.packets.acceptor import (
+from tests.support.guard.acceptor import (
     CLIENT,
     FAMILY,
     ISN,

@@ -31,7 +31,7 @@ from accel.errors import HostError, NotFoundError
 from accel.lab.namespace import Namespace
 from accel.model.guard_secret import COOKIE, keys_around
 from tests.model.cookie_model import Asked
-from tests.support.packets.acceptor import NOW, NOWS, TAKEN, acknowledging, keys, verdict
+from tests.support.guard.acceptor import NOW, NOWS, TAKEN, acknowledging, keys, verdict
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loading a program needs root")
 

@@ -20,7 +20,7 @@ from scapy.all import (
     Raw,
 )
 
-from tests.support.packets.guarding import (
+from tests.support.guard.guarding import (
     ATTACKED,
     IPIP4,
     OF_VERSION,

@@ -10,8 +10,8 @@ from scapy.all import IP, TCP, Ether, Packet
 
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.model.guard import GuardMode, Rate
-from tests.support.packets.cookies import CURRENT, ISN, ON, cookie_of, syn
-from tests.support.packets.guarding import ATTACKED, IPIP4, OF_VERSION, WATCHED, challenge, stance
+from tests.support.guard.cookies import CURRENT, ISN, ON, cookie_of, syn
+from tests.support.guard.guarding import ATTACKED, IPIP4, OF_VERSION, WATCHED, challenge, stance
 from tests.support.packets.packets import CLIENT_PORT, LINK, leaves, padded, tcp, to_api
 from tests.support.packets.rig import GUARD_KEYS, Rig
 from tests.support.packets.row import Row, check

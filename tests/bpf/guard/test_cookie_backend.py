@@ -12,8 +12,8 @@ from scapy.all import IP, TCP, Ether, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, Pac
 
 from accel.verdicts import Verdict
 from tests.model.cookie_model import MSS, Asked, asked, kept_mss
-from tests.support.packets.cookies import LINUX, ON, syn, syn_ack
-from tests.support.packets.guarding import OF_VERSION, challenge
+from tests.support.guard.cookies import LINUX, ON, syn, syn_ack
+from tests.support.guard.guarding import OF_VERSION, challenge
 from tests.support.packets.packets import LINK, LINK_BACK, QINQ, VLAN5, padded, to_api
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row, check, same_frame

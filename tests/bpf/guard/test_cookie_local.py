@@ -19,7 +19,7 @@ from accel.datapath.guard.local_cookies import Option
 from accel.ebpf import probes
 from accel.model.guard import GuardMode
 from accel.verdicts import Verdict
-from tests.support.packets.guarding import ATTACKED, JUST_ATTACKED, WATCHED, stance
+from tests.support.guard.guarding import ATTACKED, JUST_ATTACKED, WATCHED, stance
 from tests.support.packets.packets import CLIENT_PORT, LINK, LINK_BACK, QINQ, VLAN5, tcp, to_api
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import same_frame

@@ -24,7 +24,7 @@ from scapy.all import (
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.guard import GuardMode, Rate
 from accel.model.service import Protocol
-from tests.support.packets.guarding import (
+from tests.support.guard.guarding import (
     ATTACKED,
     IPIP4,
     OF_VERSION,

@@ -12,7 +12,7 @@ from scapy.all import Packet
 
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.guard import GuardMode
-from tests.support.packets.guarding import IPIP4, OF_VERSION, STATES, challenge, stance
+from tests.support.guard.guarding import IPIP4, OF_VERSION, STATES, challenge, stance
 from tests.support.packets.packets import LINK, leaves, tcp, to_api
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row, check

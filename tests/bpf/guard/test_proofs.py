@@ -10,7 +10,7 @@ import pytest
 from scapy.all import Packet
 
 from accel.datapath.layout import CONSTANTS
-from tests.support.packets.guarding import (
+from tests.support.guard.guarding import (
     ATTACKED,
     CURRENT,
     IPIP4,

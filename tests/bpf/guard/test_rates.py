@@ -11,10 +11,8 @@ from scapy.all import ICMP, IP, Packet
 from accel.datapath.guard.actions import Level, Rule
 from accel.datapath.layout import ticks_per_second
 from accel.model.guard import Rate
-from tests.support.packets.clock import TICK
-from tests.support.packets.guarding import IPIP4, TCP4, TCP6, UDP4, proof, stance, syn
-from tests.support.packets.packets import LINK, to_api, udp
-from tests.support.packets.rates import (
+from tests.support.guard.guarding import IPIP4, TCP4, TCP6, UDP4, proof, stance, syn
+from tests.support.guard.rates import (
     LIMITED,
     SECOND,
     SLOWER,
@@ -26,6 +24,8 @@ from tests.support.packets.rates import (
     ping6,
     query,
 )
+from tests.support.packets.clock import TICK
+from tests.support.packets.packets import LINK, to_api, udp
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row, check
 from tests.support.packets.world import API4, CLIENT4

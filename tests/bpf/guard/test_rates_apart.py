@@ -6,9 +6,9 @@ from scapy.all import ICMP, IP, TCP, ICMPv6PacketTooBig, IPv6
 
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.guard import Rate
-from tests.support.packets.guarding import IPIP4, TCP4, TCP6, UDP4, stance
+from tests.support.guard.guarding import IPIP4, TCP4, TCP6, UDP4, stance
+from tests.support.guard.rates import UDP6, guard, limited, passing, ping, query
 from tests.support.packets.packets import CLIENT_PORT, LINK, to_api, udp
-from tests.support.packets.rates import UDP6, guard, limited, passing, ping, query
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import ANY4, API4, API6, CLIENT4, HOST4
 

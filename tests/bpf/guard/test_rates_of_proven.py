@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.guard import Rate
-from tests.support.packets.guarding import ATTACKED, IPIP4, TCP4, TCP6, number, proof, stance, syn
+from tests.support.guard.guarding import ATTACKED, IPIP4, TCP4, TCP6, number, proof, stance, syn
+from tests.support.guard.rates import LIMITED, guard, passing
 from tests.support.packets.packets import LINK, tcp, to_api
-from tests.support.packets.rates import LIMITED, guard, passing
 from tests.support.packets.rig import Rig
 
 

@@ -11,7 +11,7 @@ from scapy.all import Packet
 
 from accel.datapath.layout import ticks_per_second
 from accel.model.guard import GuardMode
-from tests.support.packets.guarding import (
+from tests.support.guard.guarding import (
     ATTACKED,
     IPIP4,
     OF_VERSION,

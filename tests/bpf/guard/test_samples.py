@@ -16,7 +16,7 @@ from accel.datapath.layout import CONSTANTS
 from accel.datapath.samples import weights
 from accel.model.guard import Rate
 from accel.verdicts import Verdict
-from tests.support.packets.guarding import ATTACKED, IPIP4, TCP4, TCP6, UDP4, stance, syn
+from tests.support.guard.guarding import ATTACKED, IPIP4, TCP4, TCP6, UDP4, stance, syn
 from tests.support.packets.packets import CLIENT_PORT, LINK, QINQ, padded, tcp, to_api, udp
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import API4, API6, CLIENT4, CLIENT6

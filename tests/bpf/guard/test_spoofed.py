@@ -13,7 +13,7 @@ from scapy.all import TCP
 from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.model.guard import GuardMode
-from tests.support.packets.guarding import ATTACKED, IPIP4, TCP4, proof, stance, syn
+from tests.support.guard.guarding import ATTACKED, IPIP4, TCP4, proof, stance, syn
 from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import Rig
 

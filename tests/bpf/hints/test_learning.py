@@ -8,8 +8,8 @@ import pytest
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.backend import State
 from accel.model.hints import Affinity, Kind, Learn
+from tests.support.guard.guarding import ATTACKED, JUST_ATTACKED, WATCHED, stance
 from tests.support.hints.hinting import TCP4, TCP6, UDP4, Hinted, ack, datagram, nth, syn
-from tests.support.packets.guarding import ATTACKED, JUST_ATTACKED, WATCHED, stance
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import CLIENT6
 

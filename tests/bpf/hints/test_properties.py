@@ -15,8 +15,8 @@ from accel.datapath.guard.actions import Level, Rule
 from accel.model.backend import State
 from accel.model.hints import Affinity, Hints, Kind, Learn, Shard, ShardKey
 from accel.model.prefix_columns import Prefixes
+from tests.support.guard.guarding import stance
 from tests.support.hints.hinting import TCP4, UDP4, Hinted, ack, datagram, nth, syn
-from tests.support.packets.guarding import stance
 from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import Rig
 from tests.support.packets.world import API4, CLIENT4, GENERATION, WAYS

@@ -12,8 +12,8 @@ from accel.datapath.datapath import DataPath
 from accel.datapath.layout import CONSTANTS
 from accel.ebpf import features
 from accel.model.hints import Kind, Learn
+from tests.support.guard.guarding import ATTACKED, stance
 from tests.support.hints.hinting import POOL, TCP4, TCP6, Hinted, ack, datagram, syn
-from tests.support.packets.guarding import ATTACKED, stance
 from tests.support.packets.packets import LINK, tcp, to_api
 from tests.support.packets.rig import LIMITS, Rig
 from tests.support.packets.world import CLIENT4, CLIENT6

@@ -17,8 +17,8 @@ from accel.ebpf import syscall
 from accel.ebpf.loader import compile_bpf
 from accel.model.hints import NOTHING, Learn
 from accel.model.prefix_columns import V4
+from tests.support.guard.guarding import ATTACKED, stance
 from tests.support.hints.hinting import PLAIN, TCP4, Hinted, ack, nth, syn
-from tests.support.packets.guarding import ATTACKED, stance
 from tests.support.packets.rig import LIMITS, Rig
 
 TRUE, SPOOFED = 5_000, 200_000

@@ -16,7 +16,7 @@ from accel.model.guard import Rate
 from accel.model.prefix import Network
 from accel.model.prefix_columns import Prefixes, network_of
 from accel.verdicts import Verdict
-from tests.support.packets.guarding import (
+from tests.support.guard.guarding import (
     ATTACKED,
     IPIP4,
     OF_VERSION,

@@ -156,7 +156,6 @@ def test_the_warmer_of_two_gets_new_flows(network: Network) -> None:
     cold.stop()
     cold.start()
     ports = [p for p in range(30000, 31000) if chosen(first, service, host.ipv4, p) == "b2"]
-
     without = use(cold, host, ports[:FLOWS])
     cold.stop()
     cold.start()

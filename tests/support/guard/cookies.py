@@ -9,7 +9,7 @@ from scapy.all import IP, TCP, IPv6, Packet, Raw
 from accel.datapath.guard.actions import Stance
 from accel.model.guard import GuardMode
 from tests.model.cookie_model import Asked, asked, cookie, option_bits
-from tests.support.packets.guarding import ATTACKED, IPIP4, stance
+from tests.support.guard.guarding import ATTACKED, IPIP4, stance
 from tests.support.packets.packets import LINK, LINK_BACK, tcp, to_api
 from tests.support.packets.rig import GUARD_KEYS
 

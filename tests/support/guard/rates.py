@@ -7,8 +7,8 @@ from scapy.all import ICMP, IP, ICMPv6EchoRequest, IPv6
 from accel.datapath.guard.actions import Level, Rule, Stance
 from accel.datapath.layout import ticks_per_second
 from accel.model.guard import Rate
+from tests.support.guard.guarding import ATTACKED, IPIP4, stance
 from tests.support.packets.clock import TICK
-from tests.support.packets.guarding import ATTACKED, IPIP4, stance
 from tests.support.packets.of_clients import OfClients
 from tests.support.packets.packets import CLIENT_PORT, LINK, udp
 from tests.support.packets.rig import Rig
