@@ -10,7 +10,7 @@ from accel.control.guard.actions import Phase, least_mtu, stance_of
 from accel.datapath.guard.actions import Level, Rule
 from accel.model.backend import Mode
 from accel.model.guard import Guard, GuardLevel, GuardMode, Policy, Rate, SourceRate
-from tests.support.daemon.objects_of_guards import placed
+from tests.support.guard.objects import placed
 
 QUIET, LINGER = Phase(), Phase(lingering=True)
 FIRST, ATTACK = Phase(answering=True), Phase(answering=True, strays=True)

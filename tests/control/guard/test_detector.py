@@ -16,7 +16,7 @@ from accel.control.guard.rates import SHORT, GuardRates
 from accel.control.report.watch import Attack
 from accel.datapath.guard.counts import Counted
 from accel.model.guard import Guard, Policy
-from tests.support.daemon.objects_of_guards import placed
+from tests.support.guard.objects import placed
 
 LIMITS = Thresholds(on=10_000, off=2_000, ceiling=40_000)
 TICK = 0.1
