@@ -1,7 +1,7 @@
 """What the guard of a service does now, as the data path has it.
 
 Under policy `auto` it changes with the traffic (accel.control.guard decides). Numbers are those of
-bpf/guard_maps.h. Pure: nothing here touches a map.
+bpf/maps/guard.h. Pure: nothing here touches a map.
 """
 
 from __future__ import annotations
