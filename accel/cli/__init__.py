@@ -1,1 +1,1 @@
-"""The command line: one file per group of commands, each with a `register(commands)`."""
+"""The command line. `main` has the table of commands; each group of them has a `register`."""

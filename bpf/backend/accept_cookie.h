@@ -2,7 +2,8 @@
 /* A segment with a valid cookie for a listener: the listener gets the connection. */
 #pragma once
 
-#include "backend/cookie_request.h"
+#include "backend/cookie_check.h"
+#include "backend/request.h"
 #include "backend/segment.h"
 #include "backend/time_wait.h"
 #include "maps/cookie_acceptor.h"

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "backend/cookie_request.h"
+#include "backend/request.h"
 #include "backend/segment.h"
 #include "maps/cookie_acceptor.h"
 

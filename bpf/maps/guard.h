@@ -128,7 +128,7 @@ BPF_F_TABLE("array", u32, struct bucket, proven, SOURCE_BUCKETS, BPF_F_MMAPABLE)
 BPF_F_TABLE("array", u32, struct bucket, paces, SOURCE_BUCKETS, BPF_F_MMAPABLE);
 /* first_syns: which SYN came when, for mode retransmit. Tagged words. Written by the data path. */
 BPF_F_TABLE("array", u32, struct bucket, first_syns, FIRST_SYN_BUCKETS, BPF_F_MMAPABLE);
-/* prefix_blocks: by block, see guard/prefix_filter.h. Written by user space. */
+/* prefix_blocks: by block, see prefixes/prefix_filter.h. Written by user space. */
 BPF_F_TABLE("array", u32, struct prefix_block, prefix_blocks, PREFIX_BLOCKS, BPF_F_MMAPABLE);
 /* prefixes: allowed and denied ones, by a hash of each. Written by user space. */
 BPF_F_TABLE("array", u32, struct bucket, prefixes, PREFIX_BUCKETS, BPF_F_MMAPABLE);

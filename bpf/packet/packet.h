@@ -31,7 +31,7 @@ struct packet {
 	__u8 more_fragments;
 	__u8 quoted;    /* addresses and ports are those quoted by an ICMP error, turned round */
 	__u8 dry;       /* explain: leave no trace in the maps */
-	__u8 prefix;    /* what the prefixes say of the source (guard/prefix_filter.h) */
+	__u8 prefix;    /* what the prefixes say of the source (prefixes/prefix_filter.h) */
 	__u8 allowed;   /* from an allowed prefix: no guard looks at it */
 	__u8 passed;    /* what the guard has looked at already: enum passed */
 	__u8 unsettled; /* its flow may have to be learned from */

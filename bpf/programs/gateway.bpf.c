@@ -14,7 +14,7 @@
 #include "packet/parse.h"
 #include "steering/service.h"
 #include "steering/finish.h"
-#include "guard/prefix_filter.h"
+#include "prefixes/prefix_filter.h"
 #include "guard/filter.h"
 #include "steering/icmp.h"
 #include "steering/flow_cache.h"

@@ -1,1 +1,1 @@
-"""What the daemon tells of itself: counters, explanations, events, log lines."""
+"""What the daemon tells unasked: events to those who watch, and log lines."""

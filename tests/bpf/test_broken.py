@@ -18,8 +18,8 @@ from tests.bpf.guard import (
     test_rates,
     test_retransmit,
 )
-from tests.bpf.packet import test_icmp, test_parse, test_too_big
-from tests.bpf.steering import test_flows, test_forward
+from tests.bpf.packet import test_parse
+from tests.bpf.steering import test_flows, test_forward, test_icmp, test_too_big
 from tests.support.guard.guarding import ATTACKED, stance
 from tests.support.packets.rig import Rig
 from tests.support.packets.row import Row

@@ -1,9 +1,9 @@
-"""The map of rings: one memory, in which each ring has a run of lines.
+"""The memory of rings: each ring has a run of lines in one map.
 
 A service's entry says by one word where its ring is. A new ring is written where there is room,
-then that word is stored: the ring is swapped whole. The former one stays readable for a while, for
-the handshakes that it has steered (bpf/steering/ring.h), and its lines are used again only after
-that.
+then steering.py stores that word in the entry: the ring is swapped whole. The former one stays
+readable for a while, for the handshakes that it has steered (bpf/steering/ring.h), and its lines
+are used again only after that.
 """
 
 from __future__ import annotations

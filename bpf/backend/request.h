@@ -30,33 +30,6 @@ SIZE_IS(struct bpf_tcp_req_attrs, 20);
 #define bpf_sk_assign_tcp_reqsk                                                                    \
 	((int (*)(struct __sk_buff *, void *, struct bpf_tcp_req_attrs *, int))0x7f000001)
 
-/* Whether one of the valid keys of a set made the cookie. */
-INLINE int is_valid_cookie(const struct segment *s, const struct accept_keys *keys, __u32 cookie)
-{
-	__u32 generation = generation_of(cookie);
-
-	/* A gateway may already use the next one, or not yet have been told of this one. */
-	if (!keys->generation || generations_ago(keys->generation + 1, generation) > 2)
-		return 0;
-	return make_cookie(&s->p, keys->cookie[generation], generation,
-			   __be32_to_cpu(s->tcp.seq) - 1, cookie_options(cookie),
-			   keys->wscale) == cookie;
-}
-
-/* The set of keys by which the segment's cookie is valid; NULL if there is none. */
-INLINE struct accept_keys *keys_of_cookie(const struct segment *s, __u32 cookie)
-{
-#pragma nounroll
-	for (__u32 i = 0; i < KEY_SETS; i++) {
-		__u32 index = i;
-		struct accept_keys *keys = accept_keys.lookup(&index);
-
-		if (keys && is_valid_cookie(s, keys, cookie))
-			return keys;
-	}
-	return 0;
-}
-
 /* A client that was granted timestamps sends them with every segment (RFC 7323 3.2). */
 INLINE void take_timestamps(struct __sk_buff *skb, const struct segment *s,
 			    struct bpf_tcp_req_attrs *attrs)
