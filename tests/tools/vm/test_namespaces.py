@@ -12,6 +12,8 @@ from accel.errors import HostError
 from vagrant.vm.host.namespaces import inside, need_inside
 from vagrant.vm.libvirt.daemons import daemons
 
+pytestmark = pytest.mark.usefixtures("full_run")  # it makes namespaces and mounts
+
 
 def test_what_runs_in_namespaces_of_its_own_ends_with_them(tmp_path: Path) -> None:
     if os.geteuid() != 0:
