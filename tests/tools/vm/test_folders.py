@@ -25,6 +25,8 @@ from pathlib import Path
 from vagrant.vm.host import folders
 from vagrant.vm.host.signals import end_in_order
 
+pytestmark = pytest.mark.usefixtures("full_run")  # it makes namespaces and mounts
+
 end_in_order()
 parent, outside = map(Path, sys.argv[1:])
 with folders.temporary("new-", parent) as folder:
@@ -178,8 +180,6 @@ def test_no_process_and_no_mount_is_left_of_a_tool_that_is_told_to_end(tmp_path:
 import sys
 from vagrant.vm.host.programs import run
 from vagrant.vm.host.signals import end_in_order
-
-pytestmark = pytest.mark.usefixtures("full_run")  # it makes namespaces and mounts
 end_in_order()
 run(["sh", "-c", {busy!r}, *sys.argv[1:]], what="x", apart=True)
 """
