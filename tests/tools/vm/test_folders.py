@@ -15,6 +15,7 @@ from accel.errors import HostError
 from vagrant.vm.host import folders
 from vagrant.vm.host.programs import ROOT
 
+pytestmark = pytest.mark.usefixtures("full_run")  # it makes namespaces and mounts
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
 
 # A tool that is at work in its folder while a folder of somebody else's is mounted there. {mount}
@@ -24,8 +25,6 @@ import os, subprocess, sys, time
 from pathlib import Path
 from vagrant.vm.host import folders
 from vagrant.vm.host.signals import end_in_order
-
-pytestmark = pytest.mark.usefixtures("full_run")  # it makes namespaces and mounts
 
 end_in_order()
 parent, outside = map(Path, sys.argv[1:])
