@@ -17,6 +17,8 @@ from vagrant.vm.host.programs import ROOT
 from vagrant.vm.machine import boot, qemu
 from vagrant.vm.parts.kernels import Kernel, Line
 
+pytestmark = pytest.mark.usefixtures("full_run")  # it starts processes that hang
+
 # A machine, as the host sees it: where its console and its output go is on its command line.
 QEMU = """#!/bin/sh
 for word; do

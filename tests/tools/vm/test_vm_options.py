@@ -96,6 +96,7 @@ def test_in_ci_what_is_not_to_be_had_is_said_and_no_failure(
     assert ("SKIPPED" in said.out) == possible
 
 
+@pytest.mark.usefixtures("full_run")
 def test_a_suite_out_of_reach(tmp_path: Path) -> None:
     if subprocess.run(["sh", "-c", "command -v apt-get"], capture_output=True).returncode:
         pytest.skip("no apt-get here")
